@@ -1,0 +1,87 @@
+//! The top: arguments, settings and exit codes of `dmlog-top`. Imports everything; nothing imports it.
+//!
+//! One file per command, each with its arguments and a `run`; this file only tells them apart, prints the error and
+//! turns the result into an exit code.
+
+use std::ffi::OsString;
+use std::io::Write;
+use std::process::ExitCode;
+
+use clap::{Parser, Subcommand};
+
+use self::exit::{Exit, Failure};
+
+pub mod exit;
+#[cfg(feature = "live")]
+pub mod host;
+pub mod print;
+#[cfg(feature = "live")]
+pub mod record;
+pub mod report;
+pub mod verify;
+
+/// Observes device-mapper dirty region logs: what a mirror marks, clears and flushes, and what it costs.
+#[derive(Debug, Parser)]
+#[command(name = "dmlog-top", version, propagate_version = true)]
+pub struct Cli {
+    #[command(subcommand)]
+    command: Command,
+}
+
+#[derive(Debug, Subcommand)]
+enum Command {
+    /// Record the running kernel's mirrors to a trace file (root)
+    #[cfg(feature = "live")]
+    Record(record::Args),
+    /// Print the events of a trace, one a line
+    Print(print::Args),
+    /// Summarise a trace
+    Report(report::Args),
+    /// Check a trace: seals and sequence
+    Verify(verify::Args),
+    /// Show what could be probed on this machine, without attaching anything
+    #[cfg(feature = "live")]
+    Host(host::Args),
+}
+
+/// Runs the program with these arguments, the program's name first.
+pub fn main(arguments: impl IntoIterator<Item = OsString>) -> ExitCode {
+    let cli = match Cli::try_parse_from(arguments) {
+        Ok(cli) => cli,
+        Err(error) => {
+            let to_stderr = error.use_stderr();
+            // Nothing can be done if the terminal is gone.
+            let _ = error.print();
+            return if to_stderr { Exit::Usage.into() } else { Exit::Done.into() };
+        }
+    };
+    match dispatch(&cli.command) {
+        Ok(exit) => exit.into(),
+        Err(Failure { exit, error }) => {
+            if is_broken_pipe(&error) {
+                return Exit::Done.into();
+            }
+            let _ = writeln!(std::io::stderr(), "dmlog-top: {error:#}");
+            exit.into()
+        }
+    }
+}
+
+fn dispatch(command: &Command) -> Result<Exit, Failure> {
+    match command {
+        #[cfg(feature = "live")]
+        Command::Record(args) => record::run(args),
+        Command::Print(args) => print::run(args),
+        Command::Report(args) => report::run(args),
+        Command::Verify(args) => verify::run(args),
+        #[cfg(feature = "live")]
+        Command::Host(args) => host::run(args),
+    }
+}
+
+/// A reader that closes the pipe early has seen enough: that is success, as everywhere.
+fn is_broken_pipe(error: &anyhow::Error) -> bool {
+    error.chain().any(|cause| {
+        cause.downcast_ref::<std::io::Error>().is_some_and(|io| io.kind() == std::io::ErrorKind::BrokenPipe)
+    })
+}

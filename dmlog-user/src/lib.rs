@@ -1,0 +1,8 @@
+//! Observes, replays and judges device-mapper dirty region logs.
+//!
+//! The layers, in reading order; each may use those before it (see `DESIGN.md` beside this crate's manifest):
+//! [`event`], [`cli`].
+
+pub mod event;
+
+pub mod cli;
