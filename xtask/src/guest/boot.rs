@@ -1,0 +1,196 @@
+//! Stage three of a guest: QEMU.
+//!
+//! Emulation (TCG) is the only accelerator: it runs everywhere, hardware virtualization hides in half of all build
+//! machines or hangs there, and guest time has to mean the same in every run. Address randomisation and mitigations
+//! make emulation two to three times slower, so they are off unless the stock command line is asked for.
+
+use std::io;
+use std::os::unix::net::{UnixListener, UnixStream};
+use std::path::Path;
+use std::process::{Child, ChildStdout, Command, Stdio};
+use std::thread;
+use std::time::{Duration, Instant};
+
+use anyhow::{Context, Result, bail};
+
+use crate::guest::kernel::Kernel;
+use crate::guest::{GuestSpec, Machine, Start, Timing};
+use crate::process;
+
+/// The emulator; it belongs to Debian's package `qemu-system-x86`.
+const QEMU: &str = "qemu-system-x86_64";
+/// QEMU connects its second serial port at once, or does not work at all.
+const CONNECT_LIMIT: Duration = Duration::from_secs(20);
+/// Always on the kernel's command line: warnings and worse on the first port; a panic ends the machine at once; the
+/// processor's own random numbers are trusted, because an idle guest gathers no others for minutes.
+const COMMAND_LINE: &str = "console=ttyS0 loglevel=5 panic=-1 random.trust_cpu=on";
+/// On it unless the stock one is asked for.
+const FAST: &str = "norandmaps nokaslr mitigations=off";
+
+/// A running QEMU; dropping it ends the process.
+#[derive(Debug)]
+pub(crate) struct Running {
+    child: Child,
+    /// Kernel messages; absent in a shell.
+    pub(crate) kernel_console: Option<ChildStdout>,
+    /// Output of the script; absent in a shell, where the terminal has it.
+    pub(crate) script_console: Option<UnixStream>,
+}
+
+impl Running {
+    /// True once QEMU has ended.
+    pub(crate) fn has_ended(&mut self) -> Result<bool> {
+        Ok(self.child.try_wait().context("QEMU cannot be waited for")?.is_some())
+    }
+
+    /// Waits for QEMU's end, at most so long, and ends it then.
+    pub(crate) fn end_within(&mut self, limit: Duration) -> Result<()> {
+        let deadline = Instant::now() + limit;
+        while !self.has_ended()? {
+            if deadline <= Instant::now() {
+                // It may have ended by itself between the two calls.
+                drop(self.child.kill());
+                self.child.wait().context("QEMU cannot be waited for")?;
+                break;
+            }
+            thread::sleep(Duration::from_millis(20));
+        }
+        Ok(())
+    }
+}
+
+impl Drop for Running {
+    fn drop(&mut self) {
+        // Both fail when the process is gone already, which is what is wanted.
+        drop(self.child.kill());
+        drop(self.child.wait());
+    }
+}
+
+/// Starts the machine. Its files are in `scratch`; a shell's kernel messages go straight to `log`.
+pub(crate) fn start(
+    spec: &GuestSpec,
+    kernel: &Kernel,
+    initramfs: &Path,
+    scratch: &Path,
+    log: &Path,
+) -> Result<Running> {
+    let socket = scratch.join("console");
+    let mut command = Command::new(QEMU);
+    machine(&mut command, &spec.machine);
+    command.arg("-kernel").arg(&kernel.image).arg("-initrd").arg(initramfs);
+    command.arg("-append").arg(command_line(&spec.machine));
+    command.arg("-fsdev").arg(format!("local,id=out,path={},security_model=none", escaped(&spec.out)));
+    command.args(["-device", "virtio-9p-pci,fsdev=out,mount_tag=out", "-device", "virtio-rng-pci"]);
+    let missing = || format!("`{QEMU}` did not start; run `cargo xtask setup` to install it");
+    match spec.start {
+        Start::Shell => {
+            command.arg("-serial").arg(format!("file:{}", escaped(log))).args(["-serial", "mon:stdio"]);
+            let child = command.spawn().with_context(missing)?;
+            Ok(Running { child, kernel_console: None, script_console: None })
+        }
+        Start::Script(_) => {
+            let listener = UnixListener::bind(&socket)
+                .with_context(|| format!("the console's socket `{}` cannot be made", socket.display()))?;
+            command.args(["-monitor", "none", "-serial", "stdio"]);
+            command.arg("-chardev").arg(format!("socket,id=script,path={}", escaped(&socket)));
+            command.args(["-serial", "chardev:script"]);
+            // What QEMU itself has to say belongs into the log too, but it says it before there is one: show it.
+            command.stdin(Stdio::null()).stdout(Stdio::piped()).stderr(Stdio::inherit());
+            let mut child = command.spawn().with_context(missing)?;
+            let kernel_console = child.stdout.take();
+            let mut running = Running { child, kernel_console, script_console: None };
+            running.script_console = Some(accept(&listener, &mut running, &process::shown(&command))?);
+            Ok(running)
+        }
+    }
+}
+
+/// Options that do not depend on the run's files.
+fn machine(command: &mut Command, machine: &Machine) {
+    let Machine { cpus, memory_mib, timing, stock_command_line: _, append: _ } = machine;
+    command.args([
+        "-nodefaults",
+        "-no-user-config",
+        "-no-reboot",
+        "-display",
+        "none",
+        "-machine",
+        "q35",
+        "-cpu",
+        "max",
+    ]);
+    command.args(["-m", &memory_mib.to_string()]);
+    match timing {
+        Timing::Parallel => command.args(["-accel", "tcg,thread=multi", "-smp", &cpus.to_string()]),
+        Timing::InstructionCount => command.args([
+            "-accel",
+            "tcg,thread=single",
+            "-icount",
+            "shift=0,sleep=off",
+            "-rtc",
+            "clock=vm",
+            "-smp",
+            "1",
+        ]),
+    };
+}
+
+fn command_line(machine: &Machine) -> String {
+    let mut words = vec![COMMAND_LINE];
+    if !machine.stock_command_line {
+        words.push(FAST);
+    }
+    words.extend(machine.append.iter().map(String::as_str));
+    words.join(" ")
+}
+
+/// In an option of QEMU a comma separates, and two stand for one.
+fn escaped(path: &Path) -> String {
+    path.to_string_lossy().replace(',', ",,")
+}
+
+/// Waits for QEMU to connect its second port, but not for a QEMU that has already given up.
+fn accept(listener: &UnixListener, running: &mut Running, command: &str) -> Result<UnixStream> {
+    listener.set_nonblocking(true).context("the console's socket cannot be set up")?;
+    let deadline = Instant::now() + CONNECT_LIMIT;
+    loop {
+        match listener.accept() {
+            Ok((stream, _)) => {
+                stream.set_nonblocking(false).context("the console's socket cannot be set up")?;
+                return Ok(stream);
+            }
+            Err(error) if error.kind() == io::ErrorKind::WouldBlock => {}
+            Err(error) => return Err(error).context("the console's socket does not accept"),
+        }
+        if running.has_ended()? {
+            bail!("QEMU ended before the machine started; the command was `{command}`");
+        }
+        if deadline <= Instant::now() {
+            bail!("QEMU did not connect its console; the command was `{command}`");
+        }
+        thread::sleep(Duration::from_millis(5));
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::path::Path;
+
+    use super::{FAST, command_line, escaped};
+    use crate::guest::Machine;
+
+    #[test]
+    fn the_stock_command_line_leaves_randomisation_on() {
+        let mut machine = Machine { append: vec!["dm_mod.x=1".to_owned()], ..Machine::default() };
+        assert!(command_line(&machine).contains(FAST));
+        machine.stock_command_line = true;
+        assert!(!command_line(&machine).contains("nokaslr"));
+        assert!(command_line(&machine).ends_with(" dm_mod.x=1"));
+    }
+
+    #[test]
+    fn a_comma_in_a_path_does_not_end_the_option() {
+        assert_eq!(escaped(Path::new("/a,b")), "/a,,b");
+    }
+}
