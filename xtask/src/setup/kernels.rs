@@ -7,7 +7,7 @@
 //! ```text
 //! CACHE/kernels/newest            text: the series that is the newest one, `7.3`
 //! CACHE/kernels/6.12/vmlinuz
-//!                    System.map   where the package has one
+//!                    System.map, config   where the package has them
 //!                    release      text: what `uname -r` prints
 //!                    packages     text: package, version and SHA-256 of every archive this was taken from
 //!                    modules/     the part of lib/modules/RELEASE that guests can use
@@ -33,8 +33,8 @@ pub(crate) const NEWEST: &str = "newest";
 
 /// The package that always depends on the current kernel of a release.
 const METAPACKAGE: &str = "linux-image-amd64";
-/// Newer kernels split their package; these carry the image and the modules.
-const PARTS: [&str; 3] = ["linux-image-", "linux-binary-", "linux-modules-"];
+/// Newer kernels split their package; these carry the image, the modules, and the lists of both.
+const PARTS: [&str; 4] = ["linux-image-", "linux-binary-", "linux-modules-", "linux-base-"];
 /// Folders of the module tree that a guest without hardware can make use of. The rest is nine tenths of it.
 const KEPT_MODULES: [&str; 19] = [
     "arch/",
@@ -174,13 +174,14 @@ fn unpack(apt: &PrivateApt, image: &Image) -> Result<()> {
 
 /// The image package and, where it is only a shell, the packages it depends on that carry the files.
 fn parts(apt: &PrivateApt, image: &Image) -> Result<Vec<Stanza>> {
-    let mut parts = Vec::new();
+    let mut parts: Vec<Stanza> = Vec::new();
     let mut pending = vec![image.package.clone()];
     while let Some(name) = pending.pop() {
-        let stanzas = apt.show(&name)?;
-        // The signed image and its parts share the upstream part of the version; a package exists in one suite only,
-        // and where it does not, apt lists the newest first.
-        let stanza = stanzas.into_iter().next().with_context(|| format!("package `{name}` has no version"))?;
+        if parts.iter().any(|part| part["Package"] == name) {
+            continue;
+        }
+        // The name carries the release, so all parts of it are of one build; apt lists the newest first.
+        let stanza = apt.show(&name)?.into_iter().next().with_context(|| format!("package `{name}` has no version"))?;
         for each in stanza.get("Depends").map(String::as_str).unwrap_or_default().split(',') {
             let dependency = each.split_whitespace().next().unwrap_or_default();
             if PARTS.iter().any(|prefix| dependency.starts_with(prefix)) {
@@ -200,9 +201,11 @@ fn keep(tree: &Path, kept: &Path) -> Result<()> {
     let images = [tree.join("boot").join(format!("vmlinuz-{release}")), modules.join("vmlinuz")];
     let image = images.iter().find(|path| path.is_file()).context("the package has no vmlinuz")?;
     fs::copy(image, kept.join("vmlinuz")).context("vmlinuz cannot be copied")?;
-    let maps = [tree.join("boot").join(format!("System.map-{release}")), modules.join("System.map")];
-    if let Some(map) = maps.iter().find(|path| path.is_file()) {
-        fs::copy(map, kept.join("System.map")).context("System.map cannot be copied")?;
+    for name in ["System.map", "config"] {
+        let places = [tree.join("boot").join(format!("{name}-{release}")), modules.join(name)];
+        if let Some(place) = places.iter().find(|path| path.is_file()) {
+            fs::copy(place, kept.join(name)).with_context(|| format!("{name} cannot be copied"))?;
+        }
     }
     for path in files_below(&modules)? {
         let name = path.strip_prefix(&modules).unwrap_or(&path);
