@@ -21,11 +21,13 @@ struct Cli {
 
 #[derive(Debug, Subcommand)]
 enum Task {
+    Setup(setup::SetupArgs),
     Guest(guest::GuestArgs),
 }
 
 fn main() -> ExitCode {
     let result = match Cli::parse().task {
+        Task::Setup(args) => setup::run_command(&args),
         Task::Guest(args) => guest::run_command(&args),
     };
     result.unwrap_or_else(|error| {

@@ -62,6 +62,16 @@ pub(crate) fn cargo(root: &Path) -> Command {
     command
 }
 
+/// Cargo for something that is not of this workspace: what the Cargo that runs this task has set is taken back.
+pub(crate) fn plain_cargo() -> Command {
+    let mut command = Command::new(env::var_os("CARGO").unwrap_or_else(|| "cargo".into()));
+    for name in ["CARGO_TARGET_DIR", "CARGO_BUILD_TARGET", "RUSTFLAGS", "CARGO_ENCODED_RUSTFLAGS", "RUSTC_WRAPPER"] {
+        command.env_remove(name);
+    }
+    command.current_dir(env::temp_dir());
+    command
+}
+
 #[cfg(test)]
 mod tests {
     use std::process::Command;

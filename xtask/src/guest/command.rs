@@ -9,7 +9,7 @@ use anyhow::{Context, Result, bail};
 use clap::Args;
 
 use crate::guest::{self, Echo, GuestFile, GuestSpec, Limits, Start, Timing, Verdict};
-use crate::setup;
+use crate::setup::{self, Scope};
 
 /// Boots a guest kernel and runs a command, a script or a shell in it
 #[derive(Debug, Args)]
@@ -63,7 +63,7 @@ pub(crate) struct GuestArgs {
 
 /// Runs the guest; its script's exit code becomes ours.
 pub(crate) fn run_command(args: &GuestArgs) -> Result<ExitCode> {
-    setup::ensure_guest(&args.kernel)?;
+    setup::ensure(&Scope::guest(&args.kernel))?;
     let spec = spec(args)?;
     let run = guest::run(&spec)?;
     match run.verdict {

@@ -96,10 +96,11 @@ pub(crate) fn missing(wanted: &[&str]) -> Vec<(String, String)> {
     reasons
 }
 
-/// Downloads and unpacks the kernels in `wanted`.
+/// Downloads and unpacks the kernels in `wanted`, unless the cache holds just these versions.
 pub(crate) fn install(wanted: &[&str]) -> Result<()> {
     create_dir(&kernels_dir())?;
-    let apt = PrivateApt::open(&cache_dir().join("apt"))?;
+    let lists = cache_dir().join("apt");
+    let apt = PrivateApt::open(&lists)?;
     let available = resolve(&apt.show(METAPACKAGE)?);
     for name in wanted {
         let found = if *name == NEWEST { available.last_key_value() } else { available.get_key_value(&key_of(name)) };
@@ -107,12 +108,13 @@ pub(crate) fn install(wanted: &[&str]) -> Result<()> {
             let list = available.values().map(|image| image.series.as_str()).collect::<Vec<_>>().join(", ");
             bail!("no release has a kernel `{name}`; there are {list}");
         };
-        unpack(&apt, image)?;
+        install_image(&apt, image)?;
         if *name == NEWEST {
             write_whole(&kernels_dir().join(NEWEST), image.series.as_bytes())?;
         }
     }
-    Ok(())
+    // The lists are many times larger than what they were asked for.
+    remove_dir(&lists)
 }
 
 /// A kernel package that a metapackage names.
@@ -152,21 +154,27 @@ fn resolve(metapackages: &[Stanza]) -> BTreeMap<Vec<u32>, Image> {
 }
 
 /// Downloads all parts of a kernel and moves what is kept into the cache under the name of its series.
-fn unpack(apt: &PrivateApt, image: &Image) -> Result<()> {
+fn install_image(apt: &PrivateApt, image: &Image) -> Result<()> {
+    let parts = parts(apt, image)?;
+    let fields = ["Package", "Version", "SHA256"];
+    let line = |part: &Stanza| fields.map(|field| part.get(field).cloned().unwrap_or_default()).join(" ") + "\n";
+    let record: String = parts.iter().map(line).collect();
+    let target = kernels_dir().join(&image.series);
+    if fs::read_to_string(target.join("packages")).is_ok_and(|text| text == record) && check(&target).is_ok() {
+        eprintln!("setup: kernel {} is already {}", image.series, image.version);
+        return Ok(());
+    }
     eprintln!("setup: kernel {} from {} {}", image.series, image.package, image.version);
     let scratch = scratch_dir("kernel")?;
     let (tree, kept) = (scratch.join("tree"), scratch.join("kept"));
     create_dir(&kept)?;
-    let mut record = String::new();
-    for stanza in parts(apt, image)? {
-        let archive = apt.download(&stanza, &scratch)?;
+    for part in &parts {
+        let archive = apt.download(part, &scratch)?;
         process::run(Command::new("dpkg-deb").arg("-x").arg(&archive).arg(&tree))?;
-        record += &format!("{} {} {}\n", stanza["Package"], stanza["Version"], stanza["SHA256"]);
     }
     keep(&tree, &kept)?;
     write_whole(&kept.join("packages"), record.as_bytes())?;
     seal(&kept)?;
-    let target = kernels_dir().join(&image.series);
     remove_dir(&target)?;
     fs::rename(&kept, &target).with_context(|| format!("`{}` cannot be put in place", target.display()))?;
     remove_dir(&scratch)

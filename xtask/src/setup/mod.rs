@@ -1,10 +1,103 @@
-//! setup
+//! `cargo xtask setup`: finds what the other tasks need and installs what is missing.
+//!
+//! First everything is looked for, then the plan is shown, then it is carried out: packages (Debian, as root), the BPF
+//! linker, guest kernels, and Python modules of the tests that read our files with other people's code. Everything but
+//! packages goes into the cache folder. When all is there it takes about a second and changes nothing.
+
 pub(crate) mod apt;
 pub(crate) mod kernels;
+mod linker;
+mod packages;
+mod plan;
+pub(crate) mod readers;
 pub(crate) mod store;
 
-/// Makes one guest kernel bootable.
-pub(crate) fn ensure_guest(kernel: &str) -> anyhow::Result<()> {
-    let _lock = store::CacheLock::take()?;
-    if kernels::missing(&[kernel]).is_empty() { Ok(()) } else { kernels::install(&[kernel]) }
+use std::process::ExitCode;
+use std::time::Instant;
+
+use anyhow::Result;
+use clap::Args;
+
+use crate::setup::plan::Plan;
+use crate::setup::store::CacheLock;
+
+/// Installs what the other tasks need: BPF toolchain, QEMU, guest kernels, test programs
+#[derive(Debug, Args)]
+pub(crate) struct SetupArgs {
+    /// Says what would be done and does nothing
+    #[arg(long)]
+    dry_run: bool,
+    /// Only what building the BPF object needs
+    #[arg(long, conflicts_with = "guests_only")]
+    bpf_only: bool,
+    /// Only what booting guests needs
+    #[arg(long)]
+    guests_only: bool,
+    /// Replaces cached guest kernels that have been superseded in their Debian release
+    #[arg(long)]
+    refresh: bool,
+}
+
+/// What is to be set up.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) struct Scope {
+    /// Compiler and linker for BPF.
+    pub(crate) bpf: bool,
+    /// Kernels by series, and with any of them QEMU and the programs that go into a guest.
+    pub(crate) kernels: Vec<String>,
+    /// Python and the modules that read our files.
+    pub(crate) readers: bool,
+}
+
+impl Scope {
+    /// Everything that `cargo xtask test` needs.
+    pub(crate) fn all() -> Self {
+        Self { bpf: true, kernels: kernels::TESTED.map(str::to_owned).to_vec(), readers: true }
+    }
+
+    /// What a single guest needs.
+    pub(crate) fn guest(kernel: &str) -> Self {
+        Self { bpf: false, kernels: vec![kernel.to_owned()], readers: false }
+    }
+
+    /// What building the programs needs.
+    pub(crate) fn bpf() -> Self {
+        Self { bpf: true, kernels: Vec::new(), readers: false }
+    }
+}
+
+/// Runs the command.
+pub(crate) fn run_command(args: &SetupArgs) -> Result<ExitCode> {
+    let mut scope = Scope::all();
+    if args.bpf_only {
+        scope = Scope::bpf();
+    }
+    if args.guests_only {
+        scope = Scope { bpf: false, readers: false, ..scope };
+    }
+    if args.dry_run {
+        let plan = Plan::make(&scope, args.refresh);
+        plan.show(true);
+        return Ok(ExitCode::SUCCESS);
+    }
+    let started = Instant::now();
+    set_up(&scope, args.refresh)?;
+    eprintln!("setup: everything is there ({:.1} s)", started.elapsed().as_secs_f64());
+    Ok(ExitCode::SUCCESS)
+}
+
+/// Sets up what another task is about to use; silent when nothing is missing.
+pub(crate) fn ensure(scope: &Scope) -> Result<()> {
+    set_up(scope, false)
+}
+
+fn set_up(scope: &Scope, refresh: bool) -> Result<()> {
+    if Plan::make(scope, refresh).is_empty() {
+        return Ok(());
+    }
+    let _lock = CacheLock::take()?;
+    // Whoever held the lock may have done the work.
+    let plan = Plan::make(scope, refresh);
+    plan.show(false);
+    plan.carry_out(scope)
 }

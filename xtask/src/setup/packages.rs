@@ -1,0 +1,124 @@
+//! Packages of the distribution: which ones, how to tell that they are not needed, and how to install them.
+
+use std::fs;
+use std::os::unix::fs::MetadataExt;
+use std::path::Path;
+use std::process::Command;
+
+use anyhow::{Result, bail};
+
+use crate::process;
+
+/// A Debian package, and the program by which it is recognised on any distribution.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) struct Package {
+    /// Its exact name; never a pattern.
+    name: &'static str,
+    /// A program of it.
+    program: &'static str,
+}
+
+/// Taken where no compiler can build `core` for BPF.
+pub(crate) const COMPILER: [Package; 3] = [
+    Package { name: "rustc-web", program: "rustc" },
+    Package { name: "cargo-web", program: "cargo" },
+    Package { name: "rust-web-src", program: "rustc" },
+];
+/// Needed to build `bpf-linker`.
+pub(crate) const LINKER: [Package; 1] = [Package { name: "llvm-22-dev", program: "llvm-config-22" }];
+/// Needed to boot guests, or run in them: `fio` makes load, `funclatency` is the peer that probes are measured against,
+/// `lvm` makes mirrors as administrators know them.
+pub(crate) const GUEST: [Package; 8] = [
+    Package { name: "qemu-system-x86", program: "qemu-system-x86_64" },
+    Package { name: "busybox-static", program: "busybox" },
+    Package { name: "dmsetup", program: "dmsetup" },
+    Package { name: "mount", program: "losetup" },
+    Package { name: "xz-utils", program: "xz" },
+    Package { name: "fio", program: "fio" },
+    Package { name: "libbpf-tools", program: "funclatency" },
+    Package { name: "lvm2", program: "lvm" },
+];
+/// Needed for the Python modules of the tests.
+pub(crate) const READERS: [Package; 1] = [Package { name: "python3-venv", program: "python3" }];
+
+impl Package {
+    /// True when its program is not on this machine.
+    pub(crate) fn is_missing(&self) -> bool {
+        process::find_program(self.program).is_none()
+    }
+}
+
+/// The names, for a command line.
+pub(crate) fn names(packages: &[Package]) -> Vec<&'static str> {
+    packages.iter().map(|package| package.name).collect()
+}
+
+/// Installs packages where that is possible without asking; elsewhere the error says what to type.
+pub(crate) fn install(packages: &[Package]) -> Result<()> {
+    if packages.is_empty() {
+        return Ok(());
+    }
+    let names = names(packages);
+    if !Path::new("/etc/debian_version").is_file() {
+        bail!("{}", by_hand(packages));
+    }
+    if !is_root() {
+        bail!(
+            "packages are missing and only root may install them; run `sudo apt-get install {}` and then this again",
+            names.join(" ")
+        );
+    }
+    // A stale list still serves most packages, and what it cannot serve fails in the next step with its name.
+    if !process::succeeds(apt_get().arg("update"))? {
+        eprintln!("setup: the package lists were not updated; going on with the ones at hand");
+    }
+    process::run(apt_get().args(["install", "--yes", "--no-install-recommends"]).args(names))
+}
+
+/// Waits for another apt instead of failing, and never asks.
+fn apt_get() -> Command {
+    let mut command = Command::new("apt-get");
+    command.env("DEBIAN_FRONTEND", "noninteractive").args(["-q", "-o", "DPkg::Lock::Timeout=900"]);
+    command
+}
+
+fn is_root() -> bool {
+    fs::metadata("/proc/self").is_ok_and(|metadata| metadata.uid() == 0)
+}
+
+/// What to do on a distribution whose package manager we do not know.
+fn by_hand(packages: &[Package]) -> String {
+    let mut text = "this is no Debian, so some things have to be installed by hand:".to_owned();
+    let wants = |wanted: &[Package]| wanted.iter().any(|package| packages.contains(package));
+    if wants(&COMPILER) {
+        text += "\n  rustup toolchain install nightly --component rust-src";
+    }
+    if wants(&LINKER) {
+        text += "\n  bpf-linker, built on an LLVM at least as new as that of the nightly: cargo install bpf-linker";
+    }
+    for package in packages.iter().filter(|package| !COMPILER.contains(package) && !LINKER.contains(package)) {
+        text += &format!("\n  the program `{}` (Debian has it in `{}`)", package.program, package.name);
+    }
+    text
+}
+
+#[cfg(test)]
+mod tests {
+    use super::{COMPILER, GUEST, LINKER, by_hand, names};
+
+    #[test]
+    fn without_debian_every_missing_thing_is_named() {
+        let text = by_hand(&[COMPILER[0], LINKER[0], GUEST[0]]);
+        for needle in ["--component rust-src", "cargo install bpf-linker", "`qemu-system-x86_64`"] {
+            assert!(text.contains(needle), "`{needle}` is not in: {text}");
+        }
+        assert!(!text.contains("rustc-web"), "a package of Debian is of no use elsewhere: {text}");
+    }
+
+    #[test]
+    fn package_names_are_exact() {
+        for name in names(&[COMPILER.as_slice(), &LINKER, &GUEST].concat()) {
+            assert!(name.chars().all(|c| c.is_ascii_alphanumeric() || c == '-'), "`{name}` looks like a pattern");
+        }
+    }
+}
