@@ -1,7 +1,7 @@
 //! Where downloaded and built tools live: outside the checkout, so that a fresh clone finds them again.
 
 use std::env;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 /// The cache folder of the project: `$XDG_CACHE_HOME/dmlog-top`, else `~/.cache/dmlog-top`.
 ///
@@ -15,6 +15,15 @@ pub fn bpf_linker_path() -> PathBuf {
     cache_dir().join("tools/bin/bpf-linker")
 }
 
+/// The target folder of BPF builds that belongs to a Cargo target folder, or to any folder below one.
+///
+/// A build script passes its `OUT_DIR`. All profiles and feature sets of the workspace then share one build of `core`
+/// and of the object, and none of them waits for the lock that the calling Cargo holds on its own folder.
+pub fn shared_target_dir(below: &Path) -> PathBuf {
+    let is_target_dir = |dir: &&Path| dir.join("CACHEDIR.TAG").is_file();
+    below.ancestors().find(is_target_dir).unwrap_or(below).join("bpf")
+}
+
 /// The XDG rule: a relative `XDG_CACHE_HOME` is ignored.
 fn base_dir(xdg: Option<PathBuf>, home: Option<PathBuf>) -> PathBuf {
     match (xdg, home) {
@@ -26,9 +35,14 @@ fn base_dir(xdg: Option<PathBuf>, home: Option<PathBuf>) -> PathBuf {
 
 #[cfg(test)]
 mod tests {
-    use std::path::PathBuf;
+    use std::path::{Path, PathBuf};
 
-    use super::base_dir;
+    use super::{base_dir, shared_target_dir};
+
+    #[test]
+    fn a_folder_outside_any_target_folder_gets_its_own() {
+        assert_eq!(shared_target_dir(Path::new("/proc/x/out")), PathBuf::from("/proc/x/out/bpf"));
+    }
 
     #[test]
     fn an_absolute_xdg_cache_home_wins_and_a_relative_one_is_ignored() {

@@ -14,10 +14,10 @@ mod error;
 mod linker;
 mod object;
 
-pub use cache::{bpf_linker_path, cache_dir};
+pub use cache::{bpf_linker_path, cache_dir, shared_target_dir};
 pub use compiler::Compiler;
 pub use error::{BuildError, Missing};
-pub use linker::{Linker, MINIMUM_LLVM};
+pub use linker::{LINKER_VARIABLE, Linker, MINIMUM_LLVM};
 
 /// A compiler and a linker that fit together.
 #[derive(Debug, Clone, PartialEq, Eq)]

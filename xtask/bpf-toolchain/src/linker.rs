@@ -7,8 +7,8 @@ use std::process::Command;
 use crate::cache::bpf_linker_path;
 use crate::compiler::{Compiler, in_path, output};
 
-/// Overrides the search.
-const LINKER_VARIABLE: &str = "DMLOG_BPF_LINKER";
+/// Overrides the search. A build script should run again when it changes.
+pub const LINKER_VARIABLE: &str = "DMLOG_BPF_LINKER";
 /// The LLVM that `cargo xtask setup` builds the linker with; Debian's compiler carries the same one.
 pub const MINIMUM_LLVM: u32 = 22;
 

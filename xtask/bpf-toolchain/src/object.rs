@@ -91,7 +91,8 @@ impl BpfToolchain {
         linker_flag.push(&linker.path);
         let arch = env::var("CARGO_CFG_TARGET_ARCH").unwrap_or_else(|_unset| env::consts::ARCH.to_owned());
         let mut flags = OsString::from(
-            ["-Clink-arg=--btf", "-Cdebuginfo=2", "-Cpanic=abort"].join(FLAG_SEPARATOR) + FLAG_SEPARATOR,
+            ["-Clink-arg=--btf", "-Cdebuginfo=2", "-Cpanic=abort", "-Ctarget-cpu=v3"].join(FLAG_SEPARATOR)
+                + FLAG_SEPARATOR,
         );
         flags.push(format!("--cfg=bpf_target_arch=\"{arch}\"{FLAG_SEPARATOR}"));
         flags.push(linker_flag);

@@ -8,11 +8,13 @@ use std::time::Duration;
 use anyhow::{Context, Result, bail};
 use clap::Args;
 
-use crate::guest::{self, Echo, GuestFile, GuestSpec, Limits, Start, Timing, Verdict};
+use crate::guest::verdict::Verdict;
+use crate::guest::{self, Echo, GuestFile, GuestSpec, Limits, Start, Timing};
 use crate::setup::{self, Scope};
 
 /// Boots a guest kernel and runs a command, a script or a shell in it
 #[derive(Debug, Args)]
+#[expect(clippy::struct_excessive_bools, reason = "each is one independent switch of the command line")]
 pub(crate) struct GuestArgs {
     /// Series of the kernel: 5.10, 6.1, 6.12, or newest
     #[arg(long, default_value = "6.12")]

@@ -73,9 +73,13 @@ pub(crate) fn watch(machine: &mut Running, spec: &GuestSpec, log: &Path) -> Resu
             Err(RecvTimeoutError::Disconnected) => break,
             Err(RecvTimeoutError::Timeout) => {}
         }
-        if let Some(reached) = deadlines.reached() {
-            verdict = verdict.or(reached);
-            break;
+        match deadlines.reached() {
+            Watch::On => {}
+            Watch::Over => break,
+            Watch::GiveUp(reason) => {
+                verdict = Some(reason);
+                break;
+            }
         }
     }
     let patience = if let Some(Verdict::Exited(_)) = verdict { POWER_OFF_LIMIT } else { Duration::ZERO };
@@ -136,19 +140,28 @@ impl Deadlines {
         self.ending = Some(Instant::now() + linger);
     }
 
-    /// `Some` when watching ends; inside, the verdict if it is a limit that was reached.
-    fn reached(&self) -> Option<Option<Verdict>> {
-        if self.ending.is_some_and(|ending| ending <= Instant::now()) {
-            return Some(None);
-        }
-        if self.ending.is_some() {
-            return None;
+    fn reached(&self) -> Watch {
+        if let Some(ending) = self.ending {
+            return if ending <= Instant::now() { Watch::Over } else { Watch::On };
         }
         if self.silence <= self.last_line.elapsed() {
-            return Some(Some(Verdict::Silent(self.silence.as_secs())));
+            return Watch::GiveUp(Verdict::Silent(self.silence.as_secs()));
         }
-        (self.total <= self.started.elapsed()).then(|| Some(Verdict::TimedOut(self.total.as_secs())))
+        if self.total <= self.started.elapsed() {
+            return Watch::GiveUp(Verdict::TimedOut(self.total.as_secs()));
+        }
+        Watch::On
     }
+}
+
+/// Whether to go on reading.
+#[derive(Debug)]
+enum Watch {
+    On,
+    /// There is a verdict and time enough has passed since.
+    Over,
+    /// A limit was reached before there was a verdict.
+    GiveUp(Verdict),
 }
 
 /// The log file, and what of it is kept in memory.

@@ -10,7 +10,7 @@
 //! nothing here knows what the script does.
 
 mod boot;
-mod command;
+pub(crate) mod command;
 mod console;
 mod cpio;
 mod initramfs;
@@ -18,7 +18,7 @@ mod kernel;
 mod libs;
 mod modinfo;
 mod modules;
-mod verdict;
+pub(crate) mod verdict;
 
 use std::fs;
 use std::path::{Path, PathBuf};
@@ -27,17 +27,15 @@ use std::time::{Duration, Instant};
 
 use anyhow::{Context, Result};
 
-pub(crate) use command::{GuestArgs, run_command};
-pub(crate) use verdict::Verdict;
-
+use crate::guest::verdict::Verdict;
 use crate::paths::guest_dir;
 use crate::process;
 use crate::setup::store::create_dir;
 
 /// Longest a guest may say nothing. Under emulation a quiet minute is common, five are not.
-const SILENCE: Duration = Duration::from_secs(300);
+const SILENCE: Duration = Duration::from_mins(5);
 /// Longest a guest may run in all.
-const TOTAL: Duration = Duration::from_secs(1800);
+const TOTAL: Duration = Duration::from_mins(30);
 /// Lines of the console that are shown when a run fails.
 const TAIL_LINES: usize = 150;
 

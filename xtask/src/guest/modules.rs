@@ -139,15 +139,16 @@ fn unpacked(path: &Path) -> Result<Vec<u8>> {
 
 /// `modules.dep`: after the colon everything the module needs, each before what *it* needs, as depmod writes it.
 fn dependency_index(modules: &BTreeMap<String, Module>) -> String {
-    let mut text = String::new();
-    for (name, module) in modules {
+    let line = |(name, module): (&String, &Module)| {
         let mut order = Vec::new();
         visit(name, modules, &mut order);
         order.pop();
-        let files = order.iter().rev().filter_map(|each| modules.get(each)).map(|each| format!(" {}", each.name));
-        text += &format!("{}:{}\n", module.name, files.collect::<String>());
-    }
-    text
+        let needed = order.iter().rev().filter_map(|each| modules.get(each)).map(|each| each.name.as_str());
+        let words: Vec<&str> = needed.collect();
+        let gap = if words.is_empty() { "" } else { " " };
+        format!("{}:{gap}{}\n", module.name, words.join(" "))
+    };
+    modules.iter().map(line).collect()
 }
 
 /// Appends a module after everything it depends on.

@@ -36,7 +36,7 @@ pub(crate) struct PrivateApt {
 impl PrivateApt {
     /// Writes the configuration and fetches the package lists.
     pub(crate) fn open(dir: &Path) -> Result<Self> {
-        let sources = sources(&source_files()?)?;
+        let sources = sources(&source_files())?;
         for folder in ["lists/partial", "cache/archives/partial"] {
             create_dir(&dir.join(folder))?;
         }
@@ -71,7 +71,8 @@ impl PrivateApt {
         for entry in fs::read_dir(into).with_context(|| format!("`{}` cannot be listed", into.display()))? {
             let path = entry?.path();
             let file = path.file_name().unwrap_or_default().to_string_lossy().into_owned();
-            if file.starts_with(&prefix) && file.ends_with(".deb") {
+            let is_archive = path.extension().is_some_and(|extension| extension == "deb");
+            if is_archive && file.starts_with(&prefix) {
                 if sha256(&path)? != *field("SHA256")? {
                     bail!("`{file}` is not what the release's package list announced");
                 }
@@ -126,13 +127,13 @@ fn configuration(dir: &Path) -> String {
 }
 
 /// The text of every source file of this machine's apt.
-fn source_files() -> Result<Vec<String>> {
+fn source_files() -> Vec<String> {
     let mut files = vec![PathBuf::from("/etc/apt/sources.list")];
     if let Ok(entries) = fs::read_dir("/etc/apt/sources.list.d") {
         files.extend(entries.flatten().map(|entry| entry.path()));
     }
     files.sort();
-    Ok(files.iter().filter_map(|path| fs::read_to_string(path).ok()).collect())
+    files.iter().filter_map(|path| fs::read_to_string(path).ok()).collect()
 }
 
 /// Our list of sources: all suites from the mirror that this machine's apt uses for its own one.
@@ -172,8 +173,7 @@ fn source_uris(text: &str, codename: &str) -> Vec<String> {
             uris.push(uri.to_owned());
         }
     }
-    let without_comments: String =
-        text.lines().filter(|line| !line.starts_with('#')).map(|line| format!("{line}\n")).collect();
+    let without_comments = text.lines().filter(|line| !line.starts_with('#')).collect::<Vec<_>>().join("\n");
     for stanza in parse_stanzas(&without_comments) {
         let has = |field: &str, word: &str| {
             stanza.get(field).is_some_and(|value| value.split_whitespace().any(|each| each == word))

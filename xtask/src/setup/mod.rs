@@ -23,6 +23,7 @@ use crate::setup::store::CacheLock;
 
 /// Installs what the other tasks need: BPF toolchain, QEMU, guest kernels, test programs
 #[derive(Debug, Args)]
+#[expect(clippy::struct_excessive_bools, reason = "each is one independent switch of the command line")]
 pub(crate) struct SetupArgs {
     /// Says what would be done and does nothing
     #[arg(long)]

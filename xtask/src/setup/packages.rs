@@ -88,18 +88,22 @@ fn is_root() -> bool {
 
 /// What to do on a distribution whose package manager we do not know.
 fn by_hand(packages: &[Package]) -> String {
-    let mut text = "this is no Debian, so some things have to be installed by hand:".to_owned();
+    let mut lines = vec!["this is no Debian, so some things have to be installed by hand:".to_owned()];
     let wants = |wanted: &[Package]| wanted.iter().any(|package| packages.contains(package));
     if wants(&COMPILER) {
-        text += "\n  rustup toolchain install nightly --component rust-src";
+        lines.push("rustup toolchain install nightly --component rust-src".to_owned());
     }
     if wants(&LINKER) {
-        text += "\n  bpf-linker, built on an LLVM at least as new as that of the nightly: cargo install bpf-linker";
+        lines.push(
+            "cargo install bpf-linker, with a feature llvm-N at least as new as the LLVM of that nightly".to_owned(),
+        );
     }
-    for package in packages.iter().filter(|package| !COMPILER.contains(package) && !LINKER.contains(package)) {
-        text += &format!("\n  the program `{}` (Debian has it in `{}`)", package.program, package.name);
+    for Package { name, program } in packages {
+        if !COMPILER.iter().chain(&LINKER).any(|known| known.name == *name) {
+            lines.push(format!("the program `{program}` (Debian has it in `{name}`)"));
+        }
     }
-    text
+    lines.join("\n  ")
 }
 
 #[cfg(test)]

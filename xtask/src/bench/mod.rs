@@ -1,0 +1,62 @@
+//! `cargo xtask bench NAME`: measures, reports, and never fails because a goal is missed.
+//!
+//! A bench is a function that returns a [`Report`]; it is registered by an entry in [`Bench`] and in `measure`.
+
+mod probes;
+pub(crate) mod report;
+
+use std::process::ExitCode;
+
+use anyhow::{Context, Result};
+use clap::{Args, ValueEnum};
+
+use crate::bench::report::Report;
+use crate::paths::repo_root;
+
+/// Measures one row or more of what the program must reach
+#[derive(Debug, Args)]
+pub(crate) struct BenchArgs {
+    /// What to measure
+    name: Bench,
+    /// How to print it; the text form also goes, dated, into tests/bench/RESULTS.md
+    #[arg(long, value_enum, default_value_t = Format::Text)]
+    format: Format,
+    /// Kernel of the guest, for benches that need one
+    #[arg(long, default_value = "6.12")]
+    kernel: String,
+}
+
+/// The benches there are.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+enum Bench {
+    /// Guest instructions of each probe, beside funclatency in the same boot
+    Probes,
+}
+
+/// How results are printed.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+enum Format {
+    /// A table
+    Text,
+    /// One JSON object
+    Json,
+}
+
+/// Runs the command.
+pub(crate) fn run_command(args: &BenchArgs) -> Result<ExitCode> {
+    let report = measure(args)?;
+    match args.format {
+        Format::Json => println!("{}", serde_json::to_string_pretty(&report).context("the report is not JSON")?),
+        Format::Text => {
+            print!("{}", report.table());
+            report.append_to(&repo_root().join(report::RESULTS))?;
+        }
+    }
+    Ok(ExitCode::SUCCESS)
+}
+
+fn measure(args: &BenchArgs) -> Result<Report> {
+    match args.name {
+        Bench::Probes => probes::measure(&args.kernel),
+    }
+}

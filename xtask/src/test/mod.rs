@@ -1,0 +1,116 @@
+//! `cargo xtask test`: every tier in order, from the cheapest to guests, and one line of counts at the end.
+//!
+//! A tier that does not build has failed. Nothing is retried. What is skipped is listed with its reason, so that a
+//! count of zero failures cannot hide that nothing ran.
+
+mod cargo_tests;
+mod checks;
+mod libtest;
+mod tally;
+mod vm;
+
+use std::process::ExitCode;
+use std::time::Instant;
+
+use anyhow::Result;
+use clap::{Args, ValueEnum};
+
+use crate::setup::{self, Scope, kernels};
+use crate::test::tally::Tally;
+
+/// Runs the tests, guests included; the last line is `N passed, N failed, N skipped`
+#[derive(Debug, Args, Default)]
+pub(crate) struct TestArgs {
+    /// Kernels for the tier vm [default: 5.10, 6.1, 6.12 and newest]
+    #[arg(long)]
+    kernel: Vec<String>,
+    /// Tiers to run [default: all]
+    #[arg(long)]
+    tier: Vec<Tier>,
+    /// Only tests whose name contains this
+    #[arg(long)]
+    name: Option<String>,
+}
+
+/// A group of tests with the same needs.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub(crate) enum Tier {
+    /// Rules of the repository, formatting, lints
+    Lint,
+    /// Tests beside the code, and examples in the documentation
+    Unit,
+    /// Text events in, expected state out
+    Scenarios,
+    /// The log implementation against a slow one
+    Properties,
+    /// Trace files: every format, torn, damaged
+    Traces,
+    /// Arguments, output, exit codes
+    Cli,
+    /// The build without a BPF toolchain
+    Offline,
+    /// Real kernels in guests
+    Vm,
+}
+
+impl Tier {
+    /// The word used on the command line and before each name.
+    fn word(self) -> &'static str {
+        match self {
+            Self::Lint => "lint",
+            Self::Unit => "unit",
+            Self::Scenarios => "scenarios",
+            Self::Properties => "properties",
+            Self::Traces => "traces",
+            Self::Cli => "cli",
+            Self::Offline => "offline",
+            Self::Vm => "vm",
+        }
+    }
+}
+
+/// Runs the command.
+pub(crate) fn run_command(args: &TestArgs) -> Result<ExitCode> {
+    let tiers: Vec<Tier> = if args.tier.is_empty() { Tier::value_variants().to_vec() } else { args.tier.clone() };
+    let mut kernels: Vec<String> = args.kernel.clone();
+    if kernels.is_empty() {
+        kernels = kernels::TESTED.map(str::to_owned).to_vec();
+    }
+    setup::ensure(&scope(&tiers, &kernels))?;
+    let mut total = Tally::default();
+    for tier in tiers {
+        let started = Instant::now();
+        eprintln!("=== {}", tier.word());
+        let tally = run_tier(tier, &kernels, args.name.as_deref()).unwrap_or_else(|error| {
+            eprintln!("error: {error:#}");
+            let mut tally = Tally::default();
+            tally.fail("the tier itself (see the error above)".to_owned());
+            tally
+        });
+        eprintln!("=== {}: {tally} ({:.0} s)", tier.word(), started.elapsed().as_secs_f64());
+        total.add(&format!("{} ", tier.word()), tally);
+    }
+    print!("{}", total.details());
+    println!("{total}");
+    Ok(if total.is_success() { ExitCode::SUCCESS } else { ExitCode::FAILURE })
+}
+
+/// Only what the chosen tiers use, so that a unit test run on a laptop does not download kernels.
+fn scope(tiers: &[Tier], kernels: &[String]) -> Scope {
+    let vm = tiers.contains(&Tier::Vm);
+    Scope {
+        bpf: tiers.iter().any(|tier| *tier != Tier::Offline),
+        kernels: if vm { kernels.to_vec() } else { Vec::new() },
+        readers: vm || tiers.contains(&Tier::Traces),
+    }
+}
+
+fn run_tier(tier: Tier, kernels: &[String], name: Option<&str>) -> Result<Tally> {
+    match tier {
+        Tier::Lint => checks::lint(),
+        Tier::Unit => cargo_tests::unit(name),
+        Tier::Scenarios | Tier::Properties | Tier::Traces | Tier::Cli => cargo_tests::target(tier.word(), name),
+        Tier::Offline => checks::offline(),
+        Tier::Vm => vm::run(kernels, name),
+    }
+}
