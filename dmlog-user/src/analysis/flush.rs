@@ -1,0 +1,319 @@
+//! Flushes of the log: how many of each kind, how long they took, the slowest ones with the regions they carried.
+//!
+//! One isolated write costs three flush calls, one of each kind (KERNEL: `dm_rh_update_states` and `do_writes`), so one
+//! percentile over all of them means nothing; everything here is told by kind.
+
+use serde::Serialize;
+
+use super::latency::{Latency, LatencySummary};
+use super::rate_per_s;
+use crate::event::ids::{LogId, MonoNs, Region};
+use crate::event::op::FlushKind;
+
+/// Slowest flushes kept per device; no output can show more.
+pub const SLOWEST_MAX: usize = 100;
+
+/// Regions of a flush that are named; of the others only the number is kept.
+pub const CARRIED_REGIONS_MAX: usize = 8;
+
+/// What was marked and cleared on a log since its last flush that succeeded: what the next one commits.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Carried {
+    marks: u64,
+    clears: u64,
+    first: [u64; CARRIED_REGIONS_MAX],
+}
+
+impl Carried {
+    /// A region was marked.
+    pub fn mark(&mut self, region: Region) {
+        if let Ok(place) = usize::try_from(self.marks)
+            && let Some(slot) = self.first.get_mut(place)
+        {
+            *slot = region.0;
+        }
+        self.marks += 1;
+    }
+
+    /// A region was cleared.
+    pub fn clear(&mut self) {
+        self.clears += 1;
+    }
+
+    /// Marks since the last flush that succeeded.
+    pub fn marks(&self) -> u64 {
+        self.marks
+    }
+
+    /// The first regions that were marked, in order of their marks.
+    fn first_regions(&self) -> &[u64] {
+        let named = usize::try_from(self.marks).unwrap_or(usize::MAX).min(CARRIED_REGIONS_MAX);
+        &self.first[..named]
+    }
+}
+
+/// One flush, as the analyses see it.
+#[derive(Clone, Copy, Debug)]
+pub struct FlushSeen {
+    /// Its log.
+    pub log: LogId,
+    /// When it was over.
+    pub time: MonoNs,
+    /// How long it took.
+    pub duration_ns: Option<u64>,
+    /// What it did; `None` where the capture could not tell.
+    pub kind: Option<FlushKind>,
+    /// 0 or a negative errno.
+    pub result: i32,
+    /// What it committed.
+    pub carried: Carried,
+}
+
+impl FlushSeen {
+    /// Whether writes wait for it: a dirtied flush, or one of unknown kind that carries marks, which is what every
+    /// flush of a userspace log is.
+    pub fn holds_writes(&self) -> bool {
+        match self.kind {
+            Some(FlushKind::Dirtied) => true,
+            Some(FlushKind::CleanedOnly | FlushKind::NoOp) => false,
+            None => self.carried.marks > 0,
+        }
+    }
+}
+
+/// Counters of one kind of flush.
+#[derive(Clone, Debug)]
+struct KindCounters {
+    count: u64,
+    errors: u64,
+    marks: u64,
+    latency: Latency,
+}
+
+/// Flushes of one device.
+#[derive(Clone, Debug)]
+pub struct Flushes {
+    /// Dirtied, cleaned-only, no-op, unknown.
+    by_kind: [KindCounters; 4],
+    slowest: Vec<FlushSeen>,
+    /// No longer than the shortest of `slowest`, once that is full.
+    slowest_floor_ns: u64,
+}
+
+impl Default for Flushes {
+    fn default() -> Self {
+        let counters = || KindCounters { count: 0, errors: 0, marks: 0, latency: Latency::of_device() };
+        Self {
+            by_kind: [counters(), counters(), counters(), counters()],
+            slowest: Vec::new(),
+            slowest_floor_ns: 0,
+        }
+    }
+}
+
+/// Names of the kinds in their order, as all outputs spell them.
+pub const KIND_NAMES: [&str; 4] = ["dirtied", "cleaned_only", "no_op", "unknown"];
+
+fn kind_index(kind: Option<FlushKind>) -> usize {
+    match kind {
+        Some(FlushKind::Dirtied) => 0,
+        Some(FlushKind::CleanedOnly) => 1,
+        Some(FlushKind::NoOp) => 2,
+        None => 3,
+    }
+}
+
+impl Flushes {
+    /// Counts one flush.
+    pub fn observe(&mut self, flush: &FlushSeen) {
+        let counters = &mut self.by_kind[kind_index(flush.kind)];
+        counters.count += 1;
+        counters.marks += flush.carried.marks;
+        counters.errors += u64::from(flush.result != 0);
+        if let Some(duration_ns) = flush.duration_ns {
+            counters.latency.record(duration_ns);
+            if duration_ns > self.slowest_floor_ns {
+                self.keep(flush);
+            }
+        }
+    }
+
+    /// Adds another device's flushes.
+    pub fn absorb(&mut self, other: &Self) {
+        for (ours, theirs) in self.by_kind.iter_mut().zip(&other.by_kind) {
+            ours.count += theirs.count;
+            ours.errors += theirs.errors;
+            ours.marks += theirs.marks;
+            ours.latency.absorb(&theirs.latency);
+        }
+        for flush in &other.slowest {
+            if flush.duration_ns > Some(self.slowest_floor_ns) {
+                self.keep(flush);
+            }
+        }
+    }
+
+    #[cold]
+    fn keep(&mut self, flush: &FlushSeen) {
+        if self.slowest.len() < SLOWEST_MAX {
+            self.slowest.push(*flush);
+            return;
+        }
+        let shortest = self.slowest.iter().enumerate().min_by_key(|(_, kept)| kept.duration_ns);
+        if let Some((place, kept)) = shortest {
+            let floor = kept.duration_ns;
+            self.slowest_floor_ns = floor.unwrap_or(0);
+            if flush.duration_ns > floor {
+                self.slowest[place] = *flush;
+            }
+        }
+    }
+
+    /// What is told of the flushes, over a time of `span_ns` that starts at `origin`; at most `top` slow ones.
+    pub fn summary(&self, span_ns: u64, origin: MonoNs, top: usize) -> FlushSummary {
+        let kinds = KIND_NAMES.iter().zip(&self.by_kind).filter(|(_, counters)| counters.count > 0);
+        let kinds = kinds.map(|(name, counters)| FlushKindSummary {
+            kind: name,
+            count: counters.count,
+            rate_per_s: rate_per_s(counters.count, span_ns),
+            errors: counters.errors,
+            marks_carried: counters.marks,
+            latency: counters.latency.summary(),
+        });
+        let mut slowest: Vec<&FlushSeen> = self.slowest.iter().collect();
+        slowest.sort_unstable_by_key(|flush| (std::cmp::Reverse(flush.duration_ns), flush.time, flush.log));
+        FlushSummary {
+            kinds: kinds.collect(),
+            slowest: slowest.into_iter().take(top).map(|flush| SlowFlush::of(flush, origin)).collect(),
+        }
+    }
+}
+
+/// What is told of the flushes of a device.
+#[derive(Clone, Debug, PartialEq, Serialize)]
+pub struct FlushSummary {
+    /// One row per kind that was seen.
+    pub kinds: Vec<FlushKindSummary>,
+    /// The slowest, slowest first.
+    pub slowest: Vec<SlowFlush>,
+}
+
+impl FlushSummary {
+    /// The row of a kind.
+    pub fn kind(&self, name: &str) -> Option<&FlushKindSummary> {
+        self.kinds.iter().find(|row| row.kind == name)
+    }
+}
+
+/// What is told of one kind of flush.
+#[derive(Clone, Debug, PartialEq, Serialize)]
+pub struct FlushKindSummary {
+    /// One of [`KIND_NAMES`].
+    pub kind: &'static str,
+    /// How many.
+    pub count: u64,
+    /// How many per second of the covered time.
+    pub rate_per_s: f64,
+    /// How many failed.
+    pub errors: u64,
+    /// Marks they carried.
+    pub marks_carried: u64,
+    /// How long they took.
+    #[serde(flatten)]
+    pub latency: Option<LatencySummary>,
+}
+
+/// One slow flush.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+pub struct SlowFlush {
+    /// When it began, from the start of the trace.
+    pub start_ns: u64,
+    /// How long it took.
+    pub duration_ns: u64,
+    /// One of [`KIND_NAMES`].
+    pub kind: &'static str,
+    /// 0 or a negative errno.
+    pub result: i32,
+    /// Number of its log in the trace.
+    pub log: u32,
+    /// Marks it carried.
+    pub marks_carried: u64,
+    /// Clears it carried.
+    pub clears_carried: u64,
+    /// The first regions of those marks, at most [`CARRIED_REGIONS_MAX`].
+    pub first_regions: Vec<u64>,
+}
+
+impl SlowFlush {
+    fn of(flush: &FlushSeen, origin: MonoNs) -> Self {
+        let duration_ns = flush.duration_ns.unwrap_or(0);
+        Self {
+            start_ns: flush.time.0.saturating_sub(duration_ns).saturating_sub(origin.0),
+            duration_ns,
+            kind: KIND_NAMES[kind_index(flush.kind)],
+            result: flush.result,
+            log: flush.log.0,
+            marks_carried: flush.carried.marks,
+            clears_carried: flush.carried.clears,
+            first_regions: flush.carried.first_regions().to_vec(),
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::{Carried, FlushSeen, Flushes, SLOWEST_MAX};
+    use crate::event::ids::{LogId, MonoNs, Region};
+    use crate::event::op::FlushKind;
+
+    fn flush(time: u64, duration_ns: u64, kind: Option<FlushKind>, result: i32) -> FlushSeen {
+        let carried = Carried::default();
+        FlushSeen { log: LogId(1), time: MonoNs(time), duration_ns: Some(duration_ns), kind, result, carried }
+    }
+
+    #[test]
+    fn flushes_are_told_by_kind() {
+        let mut flushes = Flushes::default();
+        flushes.observe(&flush(10, 100, Some(FlushKind::Dirtied), 0));
+        flushes.observe(&flush(20, 300, Some(FlushKind::Dirtied), -5));
+        flushes.observe(&flush(30, 50, Some(FlushKind::CleanedOnly), 0));
+        flushes.observe(&flush(40, 1, Some(FlushKind::NoOp), 0));
+        flushes.observe(&flush(50, 9, None, 0));
+        let summary = flushes.summary(2_000_000_000, MonoNs(0), 10);
+        let rows: Vec<_> = summary.kinds.iter().map(|k| (k.kind, k.count, k.errors)).collect();
+        assert_eq!(rows, [("dirtied", 2, 1), ("cleaned_only", 1, 0), ("no_op", 1, 0), ("unknown", 1, 0)]);
+        assert!((summary.kinds[0].rate_per_s - 1.0).abs() < 1e-12);
+        assert_eq!(summary.kinds[0].latency.unwrap().latency_ns_p50, 100);
+    }
+
+    #[test]
+    fn the_slowest_are_kept_with_what_they_carried() {
+        let mut flushes = Flushes::default();
+        let mut carried = Carried::default();
+        for region in 10..20 {
+            carried.mark(Region(region));
+        }
+        carried.clear();
+        let slow = FlushSeen { carried, ..flush(5_000_000, 1_000_000, Some(FlushKind::Dirtied), -5) };
+        for n in 0..500 {
+            flushes.observe(&flush(n, n, Some(FlushKind::Dirtied), 0));
+        }
+        flushes.observe(&slow);
+        let summary = flushes.summary(1, MonoNs(1_000_000), SLOWEST_MAX);
+        let durations: Vec<u64> = summary.slowest.iter().map(|s| s.duration_ns).collect();
+        let expected: Vec<u64> = std::iter::once(1_000_000).chain((401..500).rev()).collect();
+        assert_eq!(durations, expected);
+        let first = &summary.slowest[0];
+        assert_eq!((first.start_ns, first.marks_carried, first.clears_carried, first.result), (3_000_000, 10, 1, -5));
+        assert_eq!(first.first_regions, [10, 11, 12, 13, 14, 15, 16, 17]);
+    }
+
+    #[test]
+    fn a_flush_of_unknown_kind_holds_writes_if_it_carries_marks() {
+        let mut unknown = flush(1, 1, None, 0);
+        assert!(!unknown.holds_writes());
+        unknown.carried.mark(Region(1));
+        assert!(unknown.holds_writes());
+        assert!(!flush(1, 1, Some(FlushKind::CleanedOnly), 0).holds_writes());
+    }
+}

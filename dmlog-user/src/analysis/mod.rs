@@ -1,0 +1,32 @@
+//! L2: numbers out of events.
+//!
+//! One file per question: how often and how long ([`ops`]), flushes by kind ([`flush`]), what writes waited for
+//! ([`timeline`], [`io`]), which regions ([`regions`], placed by [`geometry`]), who ([`processes`]), recovery
+//! ([`recovery`]), what failed ([`failures`]), the log daemon ([`consults`]), what is missing ([`losses`]).
+//!
+//! Each has a folder of counters that is fed one event at a time (`observe` and the like), can take over the counters of
+//! another (`absorb`), and tells what it knows as a plain value (`summary`), which all outputs share. Titles and units of
+//! all numbers are in the [`catalogue`]. Nothing here reads a clock or fails; everything that grows has a limit in a named
+//! constant, and what is beyond it is counted.
+
+pub mod catalogue;
+pub mod consults;
+pub mod failures;
+pub mod flush;
+pub mod geometry;
+pub mod io;
+pub mod latency;
+pub mod losses;
+pub mod ops;
+pub mod outstanding;
+pub mod processes;
+pub mod recovery;
+pub mod regions;
+#[cfg(test)]
+pub(crate) mod testing;
+pub mod timeline;
+
+/// A count per second of a time of `span_ns`; 0 if no time passed.
+pub fn rate_per_s(count: u64, span_ns: u64) -> f64 {
+    if span_ns == 0 { 0.0 } else { count as f64 * 1e9 / span_ns as f64 }
+}

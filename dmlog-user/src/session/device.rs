@@ -1,0 +1,276 @@
+//! One mirror and everything that was counted for it. It outlives its logs: a table reload brings a new log instance.
+
+use crate::analysis::consults::Consults;
+use crate::analysis::failures::Failures;
+use crate::analysis::flush::{Carried, FlushSeen, Flushes};
+use crate::analysis::geometry::Geometry;
+use crate::analysis::io::Io as IoCounters;
+use crate::analysis::ops::Ops;
+use crate::analysis::outstanding::Pending;
+use crate::analysis::processes::Processes;
+use crate::analysis::recovery::{Recovery, SyncProgress};
+use crate::analysis::regions::{Regions, TRACKED_REGIONS_MAX};
+use crate::analysis::timeline::Timeline;
+use crate::event::ids::{LogId, MonoNs};
+use crate::event::op::{Event, Identity, Io, IoKind, LogOp};
+
+use super::logs::LogState;
+
+/// Mirror targets that are told apart within one device. `pvmove` makes one per segment of a volume; beyond this, regions
+/// count for the last one, and their sectors are then those of that one.
+pub const TARGETS_MAX: usize = 256;
+
+/// One mirror target of a device: the place where region numbers mean something.
+#[derive(Clone, Debug, Default)]
+pub struct Target {
+    /// Where its regions lie.
+    pub geometry: Geometry,
+    /// Counters of its regions.
+    pub regions: Regions,
+    /// How far it is in sync.
+    pub sync: SyncProgress,
+}
+
+/// One mirror.
+#[derive(Clone, Debug)]
+pub struct Device {
+    identity: Option<Box<Identity>>,
+    /// The first log instance, by which a device is called as long as it has no identity.
+    first_log: LogId,
+    /// The last log instance that an identity named.
+    last_log: LogId,
+    log_instances: u64,
+    targets: Vec<Target>,
+    /// Regions that may still be taken on.
+    region_budget: usize,
+    pub(super) ops: Ops,
+    pub(super) flushes: Flushes,
+    pub(super) timeline: Timeline,
+    pub(super) io: IoCounters,
+    pub(super) processes: Processes,
+    pub(super) recovery: Recovery,
+    pub(super) failures: Failures,
+    pub(super) consults: Consults,
+}
+
+impl Default for Device {
+    fn default() -> Self {
+        Self::of_log(LogId::UNKNOWN)
+    }
+}
+
+impl Device {
+    /// A device of which nothing is known but one of its logs.
+    pub fn of_log(log: LogId) -> Self {
+        Self {
+            identity: None,
+            first_log: log,
+            last_log: LogId::UNKNOWN,
+            log_instances: u64::from(log != LogId::UNKNOWN),
+            targets: vec![Target::default()],
+            region_budget: TRACKED_REGIONS_MAX,
+            ops: Ops::default(),
+            flushes: Flushes::default(),
+            timeline: Timeline::default(),
+            io: IoCounters::default(),
+            processes: Processes::default(),
+            recovery: Recovery::default(),
+            failures: Failures::default(),
+            consults: Consults::default(),
+        }
+    }
+
+    /// What it is, as the kernel said last.
+    pub fn identity(&self) -> Option<&Identity> {
+        self.identity.as_deref()
+    }
+
+    /// The log instance that it was first seen by.
+    pub fn first_log(&self) -> LogId {
+        self.first_log
+    }
+
+    /// Log instances that it has had.
+    pub fn log_instances(&self) -> u64 {
+        self.log_instances
+    }
+
+    /// Its mirror targets.
+    pub fn targets(&self) -> &[Target] {
+        &self.targets
+    }
+
+    /// Whether an identity is of this device. A number alone is not enough where names are known: the kernel gives the
+    /// number of a removed device to the next one.
+    pub fn is(&self, identity: &Identity) -> bool {
+        self.identity.as_ref().is_some_and(|known| {
+            known.device == identity.device
+                && (known.name == identity.name || known.name.is_empty() || identity.name.is_empty())
+        })
+    }
+
+    /// Where the regions of a target lie.
+    pub fn geometry(&self, target: u32) -> &Geometry {
+        &self.target(target).geometry
+    }
+
+    fn target(&self, target: u32) -> &Target {
+        self.targets.get(target as usize).unwrap_or(&self.targets[0])
+    }
+
+    fn target_mut(&mut self, target: u32) -> &mut Target {
+        let place = if (target as usize) < self.targets.len() { target as usize } else { 0 };
+        &mut self.targets[place]
+    }
+
+    /// Takes an identity of one of its logs; returns the place of that log's target. `before` is the place that it had
+    /// in this device until now.
+    pub fn identify(&mut self, log: LogId, identity: &Identity, time: MonoNs, before: Option<u32>) -> u32 {
+        let mut told = identity.clone();
+        if let Some(known) = self.identity.take() {
+            // What could be read once and not this time is still true.
+            if told.name.is_empty() {
+                told.name = known.name;
+            }
+            if told.log_type.is_empty() {
+                told.log_type = known.log_type;
+            }
+        }
+        self.identity = Some(Box::new(told));
+        if log != self.last_log {
+            self.log_instances += u64::from(log != self.first_log);
+            self.last_log = log;
+        }
+        let geometry = Geometry::of(identity);
+        let place = self.place_target(geometry, before);
+        if let Some(sync_count) = identity.sync_count {
+            self.target_mut(place).sync.count(sync_count, time);
+        }
+        place
+    }
+
+    fn place_target(&mut self, geometry: Geometry, before: Option<u32>) -> u32 {
+        let same = self.targets.iter().position(|target| target.geometry.same_place(&geometry));
+        let unplaced = before
+            .map(|place| place as usize)
+            .filter(|&place| self.targets.get(place).is_some_and(|t| t.geometry.region_size_sectors.is_none()));
+        let place = match same.or(unplaced) {
+            Some(place) => place,
+            None if self.targets.len() < TARGETS_MAX => {
+                self.targets.push(Target::default());
+                self.targets.len() - 1
+            }
+            None => self.targets.len() - 1,
+        };
+        self.targets[place].geometry = geometry;
+        u32::try_from(place).unwrap_or(0)
+    }
+
+    /// Takes over everything that was counted for a log before `identity` said that it is one of this device's.
+    pub fn absorb(&mut self, other: Self, identity: &Identity) {
+        let Self {
+            identity: _,
+            first_log: _,
+            last_log: _,
+            log_instances,
+            targets,
+            region_budget: _,
+            ops,
+            flushes,
+            timeline: _,
+            io,
+            processes,
+            recovery,
+            failures,
+            consults,
+        } = other;
+        let place = self.place_target(Geometry::of(identity), None);
+        let mut budget = self.region_budget;
+        let target = self.target_mut(place);
+        for theirs in &targets {
+            target.regions.absorb(&theirs.regions, &mut budget);
+            target.sync.absorb(theirs.sync);
+        }
+        self.region_budget = budget;
+        // The log's identity follows at once and counts it, so its instance is not counted here.
+        self.log_instances += log_instances.saturating_sub(1);
+        self.ops.absorb(&ops);
+        self.flushes.absorb(&flushes);
+        self.io.absorb(&io);
+        self.processes.absorb(&processes);
+        self.recovery.absorb(&recovery);
+        self.failures.absorb(&failures);
+        self.consults.absorb(&consults);
+    }
+
+    /// An operation of one of its logs.
+    pub fn apply_log_op(&mut self, op: &LogOp, event: &Event, log: &mut LogState, inside: bool) {
+        match op {
+            LogOp::MarkRegion { region } => {
+                log.carried.mark(*region);
+                if inside {
+                    let Self { targets, region_budget, .. } = self;
+                    if let Some(target) = targets.get_mut(log.target as usize) {
+                        target.regions.mark(*region, event.time, region_budget);
+                    }
+                }
+            }
+            LogOp::ClearRegion { region } => {
+                log.carried.clear();
+                if inside {
+                    let Self { targets, region_budget, .. } = self;
+                    if let Some(target) = targets.get_mut(log.target as usize) {
+                        target.regions.clear(*region, event.time, region_budget);
+                    }
+                }
+            }
+            LogOp::Flush { kind, result } => {
+                let flush = FlushSeen {
+                    log: event.log,
+                    time: event.time,
+                    duration_ns: event.duration.map(|d| d.0),
+                    kind: *kind,
+                    result: *result,
+                    carried: log.carried,
+                };
+                self.timeline.push(&flush);
+                if inside {
+                    self.flushes.observe(&flush);
+                }
+                // After a flush that failed, the kernel's touched flags stay set: the next one carries the same.
+                if *result == 0 {
+                    log.carried = Carried::default();
+                }
+            }
+            LogOp::GetResyncWork { result: 1, .. } if inside => self.recovery.hand_out(event.time),
+            LogOp::GetSyncCount { count } => self.target_mut(log.target).sync.count(*count, event.time),
+            LogOp::SetRegionSync { in_sync: false, .. } => self.target_mut(log.target).sync.lost(),
+            _ => {}
+        }
+    }
+
+    /// A write enters: its bytes count for its region.
+    pub fn write_region(&mut self, target: u32, io: &Io) {
+        let Some(region) = self.geometry(target).region(io.sector) else {
+            self.io.region_not_known();
+            return;
+        };
+        let Self { targets, region_budget, .. } = self;
+        if let Some(target) = targets.get_mut(target as usize) {
+            target.regions.write(region, u64::from(io.bytes), region_budget);
+        }
+    }
+
+    /// A bio that entered this device is over.
+    pub fn end(&mut self, pending: &Pending, time: MonoNs, latency_ns: u64, status: i32) {
+        self.io.end(pending, time, latency_ns, status, &self.timeline);
+        if pending.kind == IoKind::Write {
+            self.processes.end_write(pending.process, latency_ns);
+        }
+    }
+
+    /// A bio is over that was not seen to enter.
+    pub fn end_without_entry(&mut self) {
+        self.io.end_without_entry();
+    }
+}
