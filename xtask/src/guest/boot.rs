@@ -4,10 +4,10 @@
 //! machines or hangs there, and guest time has to mean the same in every run. Address randomisation and mitigations
 //! make emulation two to three times slower, so they are off unless the stock command line is asked for.
 
-use std::io;
+use std::io::{self, Write};
 use std::os::unix::net::{UnixListener, UnixStream};
 use std::path::Path;
-use std::process::{Child, ChildStdout, Command, Stdio};
+use std::process::{Child, ChildStdin, ChildStdout, Command, Stdio};
 use std::thread;
 use std::time::{Duration, Instant};
 
@@ -23,7 +23,10 @@ const QEMU: &str = "qemu-system-x86_64";
 const CONNECT_LIMIT: Duration = Duration::from_secs(20);
 /// Always on the kernel's command line: warnings and worse on the first port; a panic ends the machine at once; the
 /// processor's own random numbers are trusted, because an idle guest gathers no others for minutes.
-const COMMAND_LINE: &str = "console=ttyS0 loglevel=5 panic=-1 random.trust_cpu=on";
+const COMMAND_LINE: &str = "console=ttyS0 loglevel=5 panic=-1 random.trust_cpu=on sysrq_always_enabled";
+/// What makes a hung kernel explain itself: QEMU's escape for a break on the serial line, then the sysrq letter.
+/// `9` lets all messages through, `w` lists blocked tasks, `l` shows what every processor does.
+const EXPLAIN_HANG: [&[u8]; 3] = [b"\x01b9", b"\x01bw", b"\x01bl"];
 /// On it unless the stock one is asked for.
 const FAST: &str = "norandmaps nokaslr mitigations=off";
 
@@ -31,6 +34,8 @@ const FAST: &str = "norandmaps nokaslr mitigations=off";
 #[derive(Debug)]
 pub(crate) struct Running {
     child: Child,
+    /// The first serial port's other direction; absent in a shell.
+    keyboard: Option<ChildStdin>,
     /// Kernel messages; absent in a shell.
     pub(crate) kernel_console: Option<ChildStdout>,
     /// Output of the script; absent in a shell, where the terminal has it.
@@ -38,6 +43,17 @@ pub(crate) struct Running {
 }
 
 impl Running {
+    /// Asks the kernel what it is waiting for; a kernel that is really dead does not answer.
+    pub(crate) fn explain_hang(&mut self) {
+        for keys in EXPLAIN_HANG {
+            let Some(keyboard) = &mut self.keyboard else { return };
+            // QEMU may be gone; then there is nobody to ask.
+            drop(keyboard.write_all(keys).and_then(|()| keyboard.flush()));
+            // The kernel takes the letter that follows a break, if it does not follow too fast.
+            thread::sleep(Duration::from_millis(200));
+        }
+    }
+
     /// True once QEMU has ended.
     pub(crate) fn has_ended(&mut self) -> Result<bool> {
         Ok(self.child.try_wait().context("QEMU cannot be waited for")?.is_some())
@@ -87,19 +103,20 @@ pub(crate) fn start(
         Start::Shell => {
             command.arg("-serial").arg(format!("file:{}", escaped(log))).args(["-serial", "mon:stdio"]);
             let child = command.spawn().with_context(missing)?;
-            Ok(Running { child, kernel_console: None, script_console: None })
+            Ok(Running { child, keyboard: None, kernel_console: None, script_console: None })
         }
         Start::Script(_) => {
             let listener = UnixListener::bind(&socket)
                 .with_context(|| format!("the console's socket `{}` cannot be made", socket.display()))?;
-            command.args(["-monitor", "none", "-serial", "stdio"]);
+            // With a monitor on the same channel QEMU understands the escape that sends a break.
+            command.args(["-serial", "mon:stdio"]);
             command.arg("-chardev").arg(format!("socket,id=script,path={}", escaped(&socket)));
             command.args(["-serial", "chardev:script"]);
             // What QEMU itself has to say belongs into the log too, but it says it before there is one: show it.
-            command.stdin(Stdio::null()).stdout(Stdio::piped()).stderr(Stdio::inherit());
+            command.stdin(Stdio::piped()).stdout(Stdio::piped()).stderr(Stdio::inherit());
             let mut child = command.spawn().with_context(missing)?;
-            let kernel_console = child.stdout.take();
-            let mut running = Running { child, kernel_console, script_console: None };
+            let (keyboard, kernel_console) = (child.stdin.take(), child.stdout.take());
+            let mut running = Running { child, keyboard, kernel_console, script_console: None };
             running.script_console = Some(accept(&listener, &mut running, &process::shown(&command))?);
             Ok(running)
         }

@@ -16,7 +16,8 @@ use crate::guest::{Echo, GuestSpec, Start, TAIL_LINES};
 
 /// A machine that has told its verdict has nothing left to do but to power off.
 const POWER_OFF_LIMIT: Duration = Duration::from_secs(15);
-/// After a fault the kernel prints registers and a trace; they are what one looks for in the log.
+/// After a fault the kernel prints registers and a trace, asked about a hang what its tasks wait for: what one looks
+/// for in the log.
 const FAULT_LINGER: Duration = Duration::from_secs(5);
 /// How often the limits are looked at.
 const TICK: Duration = Duration::from_millis(200);
@@ -77,8 +78,9 @@ pub(crate) fn watch(machine: &mut Running, spec: &GuestSpec, log: &Path) -> Resu
             Watch::On => {}
             Watch::Over => break,
             Watch::GiveUp(reason) => {
+                machine.explain_hang();
+                deadlines.end_after(&reason);
                 verdict = Some(reason);
-                break;
             }
         }
     }
@@ -136,7 +138,7 @@ impl Deadlines {
     }
 
     fn end_after(&mut self, verdict: &Verdict) {
-        let linger = if let Verdict::KernelFault(_) = verdict { FAULT_LINGER } else { POWER_OFF_LIMIT };
+        let linger = if let Verdict::Exited(_) = verdict { POWER_OFF_LIMIT } else { FAULT_LINGER };
         self.ending = Some(Instant::now() + linger);
     }
 
