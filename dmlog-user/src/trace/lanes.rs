@@ -1,0 +1,334 @@
+//! The columns of one batch while it is being read: bounds checked, inflated, and compared with their seal.
+//!
+//! A lane keeps the bytes of a column as they are in memory; nothing is copied into typed arrays, and the memory is used
+//! again for every batch.
+
+use arrow_ipc::{BodyCompressionMethod, Buffer, CompressionType, DictionaryBatch, RecordBatch};
+use zstd::bulk::Decompressor;
+
+use super::error::Fault;
+use super::header::{Layout, Place};
+use super::schema::{
+    COLUMN_COUNT, COLUMNS, Column, MAX_BATCH_ROWS, MAX_BATCH_TEXT_BYTES, MAX_WORD_BYTES, MAX_WORDS, Spec, Store,
+};
+use super::seal::{Presence, Sealer, presence};
+
+/// Buffers may be longer than their rows by what rounds them up to Arrow's widest padding.
+const MAX_PADDING_BYTES: usize = 64;
+
+/// Bytes before a compressed buffer that say how long it is, or -1 for one that is stored as it is.
+const INFLATED_PREFIX_BYTES: usize = 8;
+
+/// One column of a batch.
+#[derive(Debug)]
+pub(crate) struct Lane {
+    /// Which rows have a value, a bit each; empty if all have.
+    valid: Vec<u8>,
+    /// Values, or offsets of text.
+    values: Vec<u8>,
+    /// Text.
+    data: Vec<u8>,
+    presence: Presence,
+}
+
+/// All columns of a batch.
+pub(crate) struct Lanes {
+    lanes: [Lane; COLUMN_COUNT],
+    rows: usize,
+    inflater: Inflater,
+}
+
+impl std::fmt::Debug for Lanes {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Lanes").field("rows", &self.rows).finish_non_exhaustive()
+    }
+}
+
+impl Lanes {
+    pub(crate) fn new() -> std::io::Result<Self> {
+        let lane = |_| Lane { valid: Vec::new(), values: Vec::new(), data: Vec::new(), presence: Presence::None };
+        Ok(Self { lanes: std::array::from_fn(lane), rows: 0, inflater: Inflater { zstd: Decompressor::new()? } })
+    }
+
+    /// Rows of the batch, with its seal.
+    pub(crate) fn rows(&self) -> usize {
+        self.rows
+    }
+
+    /// Takes a batch apart.
+    pub(crate) fn read(&mut self, layout: &Layout, batch: RecordBatch<'_>, body: &[u8]) -> Result<(), Fault> {
+        let rows = batch.length();
+        self.rows = usize::try_from(rows).ok().filter(|n| (1..=MAX_BATCH_ROWS).contains(n)).ok_or(Fault::Rows { rows })?;
+        let parts = Parts::new(batch, body)?;
+        if (Place { node: parts.nodes(), buffer: parts.buffers() }) != layout.end {
+            return Err(Fault::Buffers);
+        }
+        for ((lane, spec), place) in self.lanes.iter_mut().zip(&COLUMNS).zip(&layout.places) {
+            if parts.node_length(place.node) != Some(rows) {
+                return Err(Fault::Buffers);
+            }
+            lane.read(*spec, self.rows, &parts, place.buffer, &mut self.inflater)?;
+        }
+        Ok(())
+    }
+
+    /// The checksum of all rows but the last.
+    pub(crate) fn seal(&self, chain: u32, is_end: bool) -> Result<u32, Fault> {
+        let mut sealer = Sealer::new(chain, self.rows.saturating_sub(1), is_end);
+        for (lane, spec) in self.lanes.iter().zip(&COLUMNS) {
+            let whole = match spec.store {
+                Store::Text => sealer.text(lane.bitmap(), &lane.values, &lane.data),
+                store => sealer.fixed(lane.bitmap(), &lane.values, store.width()),
+            };
+            if !whole {
+                return Err(Fault::Buffer { column: spec.name });
+            }
+        }
+        Ok(sealer.finish())
+    }
+
+    /// Numbers of a column, `W` bytes each.
+    pub(crate) fn cells<const W: usize>(&self, column: Column) -> Cells<'_, W> {
+        match self.lanes.get(column as usize) {
+            None => Cells::default(),
+            Some(lane) => {
+                Cells { valid: lane.bitmap(), values: lane.values.as_chunks().0, presence: lane.presence }
+            }
+        }
+    }
+
+    /// Texts of a column.
+    pub(crate) fn texts(&self, column: Column) -> Result<Texts<'_>, Fault> {
+        let fault = Fault::Text { column: COLUMNS.get(column as usize).map_or("", |spec| spec.name) };
+        let Some(lane) = self.lanes.get(column as usize) else {
+            return Err(fault);
+        };
+        let Ok(data) = std::str::from_utf8(&lane.data) else {
+            return Err(fault);
+        };
+        Ok(Texts { cells: self.cells(column), data })
+    }
+}
+
+impl Lane {
+    fn bitmap(&self) -> Option<&[u8]> {
+        if self.valid.is_empty() { None } else { Some(&self.valid) }
+    }
+
+    fn read(
+        &mut self,
+        spec: Spec,
+        rows: usize,
+        parts: &Parts<'_>,
+        first_buffer: usize,
+        inflater: &mut Inflater,
+    ) -> Result<(), Fault> {
+        let column = spec.name;
+        let buffer = |index: usize| parts.buffer(first_buffer + index).ok_or(Fault::Buffer { column });
+        let bitmap = buffer(0)?;
+        self.valid.clear();
+        if !bitmap.is_empty() {
+            inflater.inflate(column, bitmap, parts.is_compressed, exactly(rows.div_ceil(8)), &mut self.valid)?;
+        }
+        self.presence = presence(self.bitmap(), rows);
+        self.values.clear();
+        self.data.clear();
+        // Columns that have no value in a batch are most of them in a batch of gaps, and some in any.
+        if self.presence == Presence::None {
+            return Ok(());
+        }
+        let values = rows + usize::from(spec.store == Store::Text);
+        let bytes = exactly(values * spec.store.width());
+        inflater.inflate(column, buffer(1)?, parts.is_compressed, bytes, &mut self.values)?;
+        if spec.store == Store::Text {
+            let data = buffer(2)?;
+            if !data.is_empty() {
+                inflater.inflate(column, data, parts.is_compressed, 0..=MAX_BATCH_TEXT_BYTES, &mut self.data)?;
+            }
+        }
+        Ok(())
+    }
+}
+
+fn exactly(bytes: usize) -> std::ops::RangeInclusive<usize> {
+    bytes..=bytes + MAX_PADDING_BYTES
+}
+
+/// Numbers of a column.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Cells<'a, const W: usize> {
+    valid: Option<&'a [u8]>,
+    values: &'a [[u8; W]],
+    presence: Presence,
+}
+
+impl<const W: usize> Default for Cells<'_, W> {
+    fn default() -> Self {
+        Self { valid: None, values: &[], presence: Presence::None }
+    }
+}
+
+impl<'a, const W: usize> Cells<'a, W> {
+    /// The value of a row.
+    #[inline]
+    pub(crate) fn get(&self, row: usize) -> Option<[u8; W]> {
+        if self.is_valid(row) { self.values.get(row).copied() } else { None }
+    }
+
+    /// The value of a row, whether it has one or not; `None` behind the last.
+    #[inline]
+    pub(crate) fn raw(&self, row: usize) -> Option<[u8; W]> {
+        self.values.get(row).copied()
+    }
+
+    #[inline]
+    fn is_valid(&self, row: usize) -> bool {
+        match (self.presence, self.valid) {
+            (Presence::None, _) => false,
+            (Presence::All, _) | (Presence::Some, None) => true,
+            (Presence::Some, Some(valid)) => valid.get(row / 8).is_some_and(|byte| byte >> (row % 8) & 1 == 1),
+        }
+    }
+}
+
+/// Texts of a column.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Texts<'a> {
+    cells: Cells<'a, 4>,
+    data: &'a str,
+}
+
+impl<'a> Texts<'a> {
+    /// The text of a row. A damaged offset gives no text; a seal would have told before.
+    pub(crate) fn get(&self, row: usize) -> Option<&'a str> {
+        let from = u32::from_le_bytes(self.cells.get(row)?) as usize;
+        let to = u32::from_le_bytes(self.cells.raw(row + 1)?) as usize;
+        self.data.get(from..to)
+    }
+}
+
+/// The buffers of a batch within its body.
+struct Parts<'a> {
+    batch: RecordBatch<'a>,
+    body: &'a [u8],
+    is_compressed: bool,
+}
+
+impl<'a> Parts<'a> {
+    fn new(batch: RecordBatch<'a>, body: &'a [u8]) -> Result<Self, Fault> {
+        let is_compressed = match batch.compression() {
+            None => false,
+            Some(compression) => {
+                if compression.codec() != CompressionType::ZSTD
+                    || compression.method() != BodyCompressionMethod::BUFFER
+                {
+                    return Err(Fault::Compression { codec: compression.codec() });
+                }
+                true
+            }
+        };
+        Ok(Self { batch, body, is_compressed })
+    }
+
+    fn nodes(&self) -> usize {
+        self.batch.nodes().map_or(0, |nodes| nodes.len())
+    }
+
+    fn buffers(&self) -> usize {
+        self.batch.buffers().map_or(0, |buffers| buffers.len())
+    }
+
+    fn node_length(&self, index: usize) -> Option<i64> {
+        let nodes = self.batch.nodes()?;
+        if index < nodes.len() { Some(nodes.get(index).length()) } else { None }
+    }
+
+    fn buffer(&self, index: usize) -> Option<&'a [u8]> {
+        let buffers = self.batch.buffers()?;
+        if index >= buffers.len() {
+            return None;
+        }
+        let buffer: &Buffer = buffers.get(index);
+        let from = usize::try_from(buffer.offset()).ok()?;
+        let length = usize::try_from(buffer.length()).ok()?;
+        self.body.get(from..from.checked_add(length)?)
+    }
+}
+
+/// Inflates buffers into memory that is used again.
+struct Inflater {
+    zstd: Decompressor<'static>,
+}
+
+impl Inflater {
+    /// Puts a buffer, inflated, into `out`. Its length must be in `bytes`, and no more memory is taken than that.
+    fn inflate(
+        &mut self,
+        column: &'static str,
+        buffer: &[u8],
+        is_compressed: bool,
+        bytes: std::ops::RangeInclusive<usize>,
+        out: &mut Vec<u8>,
+    ) -> Result<(), Fault> {
+        let fault = Fault::Buffer { column };
+        let plain = if is_compressed {
+            let Some((length, stored)) = buffer.split_first_chunk::<INFLATED_PREFIX_BYTES>() else {
+                return Err(fault);
+            };
+            match i64::from_le_bytes(*length) {
+                -1 => stored,
+                length => {
+                    let Some(length) = usize::try_from(length).ok().filter(|n| bytes.contains(n)) else {
+                        return Err(fault);
+                    };
+                    out.resize(length, 0);
+                    let inflated = self.zstd.decompress_to_buffer(stored, out.as_mut_slice());
+                    let inflated = inflated.map_err(|source| Fault::Inflate { column, source })?;
+                    return if inflated == length { Ok(()) } else { Err(fault) };
+                }
+            }
+        } else {
+            buffer
+        };
+        if !bytes.contains(&plain.len()) {
+            return Err(fault);
+        }
+        out.clear();
+        out.extend_from_slice(plain);
+        Ok(())
+    }
+}
+
+/// The words of a dictionary.
+pub(crate) fn read_words(column: &'static str, batch: DictionaryBatch<'_>, body: &[u8]) -> Result<Vec<String>, Fault> {
+    let fault = || Fault::Dictionary { column };
+    let data = batch.data().filter(|_| !batch.isDelta()).ok_or_else(fault)?;
+    let parts = Parts::new(data, body)?;
+    let rows = usize::try_from(data.length()).ok().filter(|n| (1..=MAX_WORDS).contains(n)).ok_or_else(fault)?;
+    if parts.nodes() != 1 || parts.buffers() != 3 || parts.node_length(0) != Some(data.length()) {
+        return Err(fault());
+    }
+    let mut inflater = Inflater { zstd: Decompressor::new().map_err(|source| Fault::Inflate { column, source })? };
+    let mut inflate = |index: usize, bytes| {
+        let mut out = Vec::new();
+        let buffer = parts.buffer(index).ok_or_else(fault)?;
+        if !buffer.is_empty() {
+            inflater.inflate(column, buffer, parts.is_compressed, bytes, &mut out)?;
+        }
+        Ok::<_, Fault>(out)
+    };
+    let offsets = inflate(1, exactly((rows + 1) * 4))?;
+    let text = inflate(2, 0..=MAX_WORDS * MAX_WORD_BYTES)?;
+    let offsets = offsets.as_chunks::<4>().0;
+    offsets
+        .iter()
+        .zip(offsets.iter().skip(1))
+        .take(rows)
+        .map(|(from, to)| {
+            let word = text.get(u32::from_le_bytes(*from) as usize..u32::from_le_bytes(*to) as usize)?;
+            Some(std::str::from_utf8(word).ok()?.to_owned())
+        })
+        .collect::<Option<Vec<String>>>()
+        .filter(|words| words.len() == rows)
+        .ok_or_else(fault)
+}

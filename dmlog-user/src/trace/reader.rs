@@ -1,0 +1,288 @@
+//! A trace to items.
+
+use std::io::Read;
+use std::ops::Range;
+
+use arrow_ipc::MessageHeader;
+
+use super::error::{Fault, TraceError};
+use super::header::{Header, Layout};
+use super::lanes::{Lanes, read_words};
+use super::message::{Messages, Next, Stop};
+use super::rows::{Meanings, Rows};
+use super::schema::Dictionary;
+use super::seal::header_chain;
+use crate::event::facts::CaptureFacts;
+use crate::event::item::Item;
+
+/// A batch whose seal was right.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct SealedBatch {
+    /// Its number, from 0.
+    pub number: u64,
+    /// Its items: rows without the seal.
+    pub rows: u64,
+    /// Where it lies in the file.
+    pub bytes: Range<u64>,
+    /// It ends the trace cleanly.
+    pub is_end: bool,
+}
+
+/// How a trace ends.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Tail {
+    /// The end has not been reached, or the trace is corrupt before it.
+    NotReached,
+    /// The recorder ended it.
+    Clean,
+    /// The recorder did not end it, or the file was cut: `bytes` bytes stand behind the last whole batch, maybe none.
+    Torn {
+        /// Bytes behind the last sealed batch, from which no event can be read.
+        bytes: u64,
+    },
+}
+
+/// Reads a trace batch by batch. Memory is bounded by one batch, whatever the file says.
+///
+/// ```
+/// use dmlog_user::event::facts::CaptureFacts;
+/// use dmlog_user::event::text::parse::parse;
+/// use dmlog_user::trace::reader::{Tail, TraceReader};
+/// use dmlog_user::trace::writer::TraceWriter;
+///
+/// let item = parse("12.000000340 cpu=0 tid=87 log=1 impl=core mark_region region=5 duration_ns=100")?;
+/// let mut file = Vec::new();
+/// let mut writer = TraceWriter::new(&mut file, &CaptureFacts::default())?;
+/// writer.push(&item)?;
+/// writer.finish()?;
+///
+/// let mut reader = TraceReader::new(file.as_slice())?;
+/// let mut items = Vec::new();
+/// while reader.next_batch(&mut items)?.is_some() {}
+/// assert_eq!(items, [item]);
+/// assert_eq!(reader.tail(), Tail::Clean);
+/// # Ok::<(), Box<dyn std::error::Error>>(())
+/// ```
+#[derive(Debug)]
+pub struct TraceReader<R> {
+    messages: Messages<R>,
+    header: Header,
+    dictionaries: [Option<Vec<String>>; 3],
+    meanings: Meanings,
+    lanes: Lanes,
+    /// Seal of the batch before.
+    chain: u32,
+    next_number: u64,
+    /// Where the last sealed batch, or the header, ends.
+    sealed_end: u64,
+    is_ended: bool,
+    is_over: bool,
+    tail: Tail,
+}
+
+impl<R: Read> TraceReader<R> {
+    /// Reads the header.
+    ///
+    /// # Errors
+    /// [`TraceError::Empty`], [`TraceError::NotATrace`], [`TraceError::TornHeader`], [`TraceError::Header`],
+    /// [`TraceError::ReadFacts`], [`TraceError::NewerSchema`], [`TraceError::Read`].
+    pub fn new(source: R) -> Result<Self, TraceError> {
+        let mut messages = Messages::new(source);
+        match messages.next() {
+            Ok(Next::Message) => {}
+            Ok(Next::Nothing) => return Err(TraceError::Empty),
+            Ok(Next::Torn { bytes }) => return Err(TraceError::TornHeader { bytes }),
+            Ok(Next::EndMark) => return Err(TraceError::NotATrace { what: "it is an Arrow stream without a schema" }),
+            Err(Stop::Fault(Fault::Marker { .. })) => {
+                return Err(TraceError::NotATrace { what: "it does not begin like an Arrow stream" });
+            }
+            Err(stop) => return Err(header_error(stop, messages.offset())),
+        }
+        let header = {
+            let message = messages.message().map_err(|fault| TraceError::Header { fault })?;
+            let schema = message.header_as_schema();
+            let schema = schema.ok_or(TraceError::NotATrace { what: "it is an Arrow stream without a schema" })?;
+            Header::read(schema)?
+        };
+        let lanes = Lanes::new().map_err(|source| TraceError::Read { offset: messages.offset(), source })?;
+        Ok(Self {
+            sealed_end: messages.offset(),
+            messages,
+            header,
+            dictionaries: [None, None, None],
+            meanings: Meanings::default(),
+            lanes,
+            chain: 0,
+            next_number: 0,
+            is_ended: false,
+            is_over: false,
+            tail: Tail::NotReached,
+        })
+    }
+
+    /// What is known of the capture.
+    pub fn facts(&self) -> &CaptureFacts {
+        &self.header.facts
+    }
+
+    /// How the trace ends; known once [`next_batch`](Self::next_batch) has returned `None`.
+    pub fn tail(&self) -> Tail {
+        self.tail
+    }
+
+    /// Appends the items of the next batch; `None` behind the last one. After an error there are no more.
+    ///
+    /// # Errors
+    /// [`TraceError::Corrupt`], [`TraceError::Read`].
+    pub fn next_batch(&mut self, out: &mut Vec<Item>) -> Result<Option<SealedBatch>, TraceError> {
+        let Some(batch) = self.load_batch()? else {
+            return Ok(None);
+        };
+        out.reserve(usize::try_from(batch.rows).unwrap_or_default());
+        self.for_each_loaded(|item| out.push(item))?;
+        Ok(Some(batch))
+    }
+
+    /// Hands the items of the next batch over one by one: for whoever folds them and keeps none, this is the faster way.
+    ///
+    /// # Errors
+    /// [`TraceError::Corrupt`], [`TraceError::Read`].
+    pub fn next_batch_with(&mut self, take: impl FnMut(Item)) -> Result<Option<SealedBatch>, TraceError> {
+        let Some(batch) = self.load_batch()? else {
+            return Ok(None);
+        };
+        self.for_each_loaded(take)?;
+        Ok(Some(batch))
+    }
+
+    fn for_each_loaded(&self, take: impl FnMut(Item)) -> Result<(), TraceError> {
+        match Rows::new(&self.lanes, &self.meanings) {
+            Ok(rows) => {
+                rows.for_each(take);
+                Ok(())
+            }
+            Err(fault) => Err(self.corrupt(self.sealed_end, fault)),
+        }
+    }
+
+    /// Reads the next batch and compares its seal, which comes before any of its items is believed.
+    fn load_batch(&mut self) -> Result<Option<SealedBatch>, TraceError> {
+        if self.is_over {
+            return Ok(None);
+        }
+        // Until the batch is whole, everything ends here.
+        self.is_over = true;
+        let begin = self.sealed_end;
+        loop {
+            let offset = self.messages.offset();
+            match self.messages.next() {
+                Ok(Next::Message) => {
+                    if self.is_ended {
+                        return Err(self.corrupt(offset, Fault::BehindTheEnd));
+                    }
+                    match self.take_message() {
+                        Ok(None) => {}
+                        Ok(Some((rows, is_end))) => {
+                            let number = self.next_number;
+                            self.next_number += 1;
+                            self.sealed_end = self.messages.offset();
+                            self.is_ended = is_end;
+                            self.is_over = false;
+                            return Ok(Some(SealedBatch { number, rows, bytes: begin..self.sealed_end, is_end }));
+                        }
+                        Err(fault) => return Err(self.corrupt(offset, fault)),
+                    }
+                }
+                Ok(Next::EndMark) if !self.is_ended => return Err(self.corrupt(offset, Fault::EndWithoutSeal)),
+                Ok(Next::EndMark) => {
+                    let is_at_end = self.messages.is_at_end();
+                    if !is_at_end.map_err(|source| TraceError::Read { offset, source })? {
+                        return Err(self.corrupt(offset, Fault::BehindTheEnd));
+                    }
+                    self.tail = Tail::Clean;
+                    return Ok(None);
+                }
+                Ok(Next::Nothing | Next::Torn { .. }) => {
+                    self.tail = Tail::Torn { bytes: self.messages.offset() - self.sealed_end };
+                    return Ok(None);
+                }
+                Err(Stop::Fault(fault)) => return Err(self.corrupt(offset, fault)),
+                Err(Stop::Read(source)) => return Err(TraceError::Read { offset: self.messages.offset(), source }),
+            }
+        }
+    }
+
+    /// Takes the message that was read: a dictionary, or a batch, of which it returns the items and whether it is the end.
+    fn take_message(&mut self) -> Result<Option<(u64, bool)>, Fault> {
+        let message = self.messages.message()?;
+        match message.header_type() {
+            MessageHeader::DictionaryBatch => {
+                let batch = message.header_as_dictionary_batch().ok_or(Fault::MessageKind)?;
+                let known = self.header.layout.dictionaries.iter().position(|id| *id == batch.id());
+                let known = known.and_then(|place| Dictionary::ALL.get(place).zip(self.dictionaries.get_mut(place)));
+                // A dictionary of a column that a newer version added is of no use here.
+                if let Some((dictionary, slot)) = known {
+                    let column = dictionary.column();
+                    if slot.is_some() {
+                        return Err(Fault::Dictionary { column });
+                    }
+                    *slot = Some(read_words(column, batch, self.messages.body())?);
+                }
+                Ok(None)
+            }
+            MessageHeader::RecordBatch => {
+                if self.next_number == 0 {
+                    let metadata = self.header.metadata.each_ref().map(String::as_str);
+                    (self.meanings, self.chain) = begin(&self.dictionaries, metadata)?;
+                }
+                let batch = message.header_as_record_batch().ok_or(Fault::MessageKind)?;
+                self.lanes.read(layout(&self.header), batch, self.messages.body())?;
+                self.check_seal().map(Some)
+            }
+            _ => Err(Fault::MessageKind),
+        }
+    }
+
+    fn check_seal(&mut self) -> Result<(u64, bool), Fault> {
+        let seal = Rows::new(&self.lanes, &self.meanings)?.seal().ok_or(Fault::NoSeal)?;
+        let rows = self.lanes.rows() as u64 - 1;
+        if seal.rows != rows.cast_signed() {
+            return Err(Fault::SealRows { sealed: seal.rows, rows });
+        }
+        if seal.number != self.next_number {
+            return Err(Fault::SealNumber { found: seal.number });
+        }
+        let computed = self.lanes.seal(self.chain, seal.is_end)?;
+        if seal.checksum != i64::from(computed) {
+            return Err(Fault::SealChecksum { sealed: seal.checksum, computed });
+        }
+        self.chain = computed;
+        Ok((rows, seal.is_end))
+    }
+
+    fn corrupt(&self, offset: u64, fault: Fault) -> TraceError {
+        TraceError::Corrupt { batch: self.next_number, offset, fault }
+    }
+}
+
+fn layout(header: &Header) -> &Layout {
+    &header.layout
+}
+
+fn header_error(stop: Stop, offset: u64) -> TraceError {
+    match stop {
+        Stop::Read(source) => TraceError::Read { offset, source },
+        Stop::Fault(fault) => TraceError::Header { fault },
+    }
+}
+
+/// What can be said once the dictionaries are there: what their words mean, and where the chain of seals begins.
+fn begin(dictionaries: &[Option<Vec<String>>; 3], metadata: [&str; 3]) -> Result<(Meanings, u32), Fault> {
+    let words = |dictionary: Dictionary| {
+        let words = dictionaries.get(dictionary as usize).and_then(|words| words.as_deref());
+        words.ok_or(Fault::Dictionary { column: dictionary.column() })
+    };
+    let [ops, implementations, causes] = [words(Dictionary::Op)?, words(Dictionary::Impl)?, words(Dictionary::Cause)?];
+    let chain = header_chain(metadata, [ops, implementations, causes]);
+    Ok((Meanings::new(ops, implementations, causes), chain))
+}

@@ -1,0 +1,305 @@
+//! Rows of a batch to items.
+//!
+//! A row whose columns do not make an event becomes a decode error in its place: the seal has already told that it is
+//! what the writer wrote, so that it is a newer operation, and no damage.
+
+use std::sync::Arc;
+
+use dmlog_common::record::kind;
+
+use super::error::Fault;
+use super::header::IdentityRow;
+use super::lanes::{Cells, Lanes, Texts};
+use super::schema::{Column, SEAL, SEAL_END};
+use crate::event::flat::{Flat, FlatError, op_code, op_name};
+use crate::event::ids::{DurationNs, IoId, LogId, MonoNs, Sector};
+use crate::event::item::{DecodeFailure, Gap, Item, LossCause};
+use crate::event::op::{Event, Io, LogImpl, MirrorOp, Op};
+use crate::event::text::keys::{Column as FlatColumn, is_log_op, keys_of};
+use crate::event::text::{CAUSES, DECODE_ERROR, GAP, IMPLEMENTATIONS, cause_name, impl_name};
+
+/// What the words of a trace's dictionaries stand for.
+#[derive(Debug, Default)]
+pub(crate) struct Meanings {
+    ops: Vec<Meaning>,
+    implementations: Vec<Option<LogImpl>>,
+    causes: Vec<Option<LossCause>>,
+}
+
+/// What a word of the dictionary of operations stands for.
+#[derive(Clone, Debug)]
+enum Meaning {
+    Event { code: u16, columns: Wanted },
+    Map,
+    Identity,
+    Gap,
+    DecodeError,
+    Seal,
+    /// An operation of a newer version.
+    Unknown(Arc<str>),
+}
+
+/// Columns that an operation needs beyond those that nearly all have: only those are fetched.
+#[derive(Clone, Copy, Debug, Default)]
+struct Wanted {
+    region: bool,
+    result: bool,
+    arg: bool,
+    io: bool,
+}
+
+impl Wanted {
+    fn of(code: u16) -> Self {
+        let mut wanted = Self::default();
+        for key in keys_of(code).unwrap_or_default() {
+            match key.column {
+                FlatColumn::Region => wanted.region = true,
+                FlatColumn::Result => wanted.result = true,
+                FlatColumn::Arg => wanted.arg = true,
+                FlatColumn::Io => wanted.io = true,
+                // Fetched for every event.
+                FlatColumn::DurationNs => {}
+                // Only `map` has these, and it is read in its own way.
+                FlatColumn::Sector
+                | FlatColumn::Bytes
+                | FlatColumn::Opf
+                | FlatColumn::Tgid
+                | FlatColumn::Comm => {}
+            }
+        }
+        wanted
+    }
+}
+
+impl Meanings {
+    pub(crate) fn new(ops: &[String], implementations: &[String], causes: &[String]) -> Self {
+        let op = |word: &String| match word.as_str() {
+            GAP => Meaning::Gap,
+            DECODE_ERROR => Meaning::DecodeError,
+            SEAL => Meaning::Seal,
+            name => match op_code(name) {
+                Some(kind::MAP) => Meaning::Map,
+                Some(kind::IDENTITY) => Meaning::Identity,
+                Some(code) => Meaning::Event { code, columns: Wanted::of(code) },
+                None => Meaning::Unknown(name.into()),
+            },
+        };
+        Self {
+            ops: ops.iter().map(op).collect(),
+            implementations: implementations
+                .iter()
+                .map(|word| IMPLEMENTATIONS.into_iter().find(|known| impl_name(*known) == word.as_str()))
+                .collect(),
+            causes: causes
+                .iter()
+                .map(|word| CAUSES.into_iter().find(|known| cause_name(*known) == word.as_str()))
+                .collect(),
+        }
+    }
+}
+
+/// What the last row of a batch says.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) struct Seal {
+    pub(crate) rows: i64,
+    pub(crate) checksum: i64,
+    pub(crate) number: u64,
+    pub(crate) is_end: bool,
+}
+
+/// The rows of a batch.
+#[derive(Debug)]
+pub(crate) struct Rows<'a> {
+    meanings: &'a Meanings,
+    count: usize,
+    time_ns: Cells<'a, 8>,
+    op: Cells<'a, 1>,
+    cpu: Cells<'a, 2>,
+    tid: Cells<'a, 4>,
+    log: Cells<'a, 4>,
+    implementation: Cells<'a, 1>,
+    pub(super) duration_ns: Cells<'a, 8>,
+    pub(super) region: Cells<'a, 8>,
+    pub(super) result: Cells<'a, 8>,
+    pub(super) arg: Cells<'a, 8>,
+    pub(super) io: Cells<'a, 8>,
+    sector: Cells<'a, 8>,
+    bytes: Cells<'a, 4>,
+    opf: Cells<'a, 4>,
+    tgid: Cells<'a, 4>,
+    comm: Texts<'a>,
+    lost: Cells<'a, 8>,
+    cause: Cells<'a, 1>,
+    text: Texts<'a>,
+}
+
+impl<'a> Rows<'a> {
+    pub(crate) fn new(lanes: &'a Lanes, meanings: &'a Meanings) -> Result<Self, Fault> {
+        Ok(Self {
+            meanings,
+            count: lanes.rows(),
+            time_ns: lanes.cells(Column::TimeNs),
+            op: lanes.cells(Column::Op),
+            cpu: lanes.cells(Column::Cpu),
+            tid: lanes.cells(Column::Tid),
+            log: lanes.cells(Column::Log),
+            implementation: lanes.cells(Column::Impl),
+            duration_ns: lanes.cells(Column::DurationNs),
+            region: lanes.cells(Column::Region),
+            result: lanes.cells(Column::Result),
+            arg: lanes.cells(Column::Arg),
+            io: lanes.cells(Column::Io),
+            sector: lanes.cells(Column::Sector),
+            bytes: lanes.cells(Column::Bytes),
+            opf: lanes.cells(Column::Opf),
+            tgid: lanes.cells(Column::Tgid),
+            comm: lanes.texts(Column::Comm)?,
+            lost: lanes.cells(Column::Lost),
+            cause: lanes.cells(Column::Cause),
+            text: lanes.texts(Column::Text)?,
+        })
+    }
+
+    /// The last row, if it is a seal.
+    pub(crate) fn seal(&self) -> Option<Seal> {
+        let row = self.count.checked_sub(1)?;
+        if !matches!(self.meaning(row), Some(Meaning::Seal)) {
+            return None;
+        }
+        Some(Seal {
+            rows: i64::from_le_bytes(self.result.get(row)?),
+            checksum: i64::from_le_bytes(self.arg.get(row)?),
+            number: u64::from_le_bytes(self.io.get(row)?),
+            is_end: self.text.get(row) == Some(SEAL_END),
+        })
+    }
+
+    /// Hands over the items of all rows but the last.
+    pub(crate) fn for_each(&self, mut take: impl FnMut(Item)) {
+        let mut flat = Flat::default();
+        for row in 0..self.count.saturating_sub(1) {
+            take(self.item(row, &mut flat));
+        }
+    }
+
+    fn meaning(&self, row: usize) -> Option<&'a Meaning> {
+        let [place] = self.op.get(row)?;
+        self.meanings.ops.get(usize::from(place))
+    }
+
+    #[inline]
+    fn item(&self, row: usize, flat: &mut Flat) -> Item {
+        let time = MonoNs(self.time_ns.get(row).map_or(0, u64::from_le_bytes));
+        let bad = |reason: String| Item::DecodeError(DecodeFailure { time, reason });
+        match self.meaning(row) {
+            Some(Meaning::Event { code, columns }) => {
+                if let Some(op) = self.hot(row, *code) {
+                    let is_point = *code == kind::END_IO;
+                    return Item::Event(self.event(row, time, op, is_point));
+                }
+                match self.fill(row, time, *code, *columns, flat).and_then(|()| flat.to_event()) {
+                    Ok(event) => Item::Event(event),
+                    Err(error) => bad(error.to_string()),
+                }
+            }
+            Some(Meaning::Map) => match self.map(row, time) {
+                Some(event) => Item::Event(event),
+                None => bad("operation `map` misses a column".to_owned()),
+            },
+            Some(Meaning::Identity) => match self.identity(row, time) {
+                Some(event) => Item::Event(event),
+                None => bad("operation `identity` has no valid `text`".to_owned()),
+            },
+            Some(Meaning::Gap) => match self.gap(row, time) {
+                Some(gap) => Item::Gap(gap),
+                None => bad("a gap has no known cause; the trace may come from a newer dmlog-top".to_owned()),
+            },
+            Some(Meaning::DecodeError) => bad(self.text.get(row).unwrap_or_default().to_owned()),
+            Some(Meaning::Seal) => bad("a seal stands within a batch".to_owned()),
+            Some(Meaning::Unknown(name)) => bad(format!(
+                "operation `{}` is not known; the trace may come from a newer dmlog-top",
+                name.escape_debug()
+            )),
+            None => bad("a row names no operation".to_owned()),
+        }
+    }
+
+    /// Fills the columns that the operation reads; the others keep what they had.
+    #[inline]
+    fn fill(&self, row: usize, time: MonoNs, code: u16, wanted: Wanted, flat: &mut Flat) -> Result<(), FlatError> {
+        flat.time = time;
+        flat.code = code;
+        (flat.cpu, flat.tid, flat.log) = self.place(row);
+        flat.duration_ns = self.duration_ns.get(row).map(u64::from_le_bytes);
+        if is_log_op(code) {
+            let known = self.implementation(row);
+            let op = op_name(code).unwrap_or_default();
+            flat.implementation = known.ok_or(FlatError::Column { op, column: "impl" })?.number();
+        }
+        if wanted.region {
+            flat.region = self.region.get(row).map(u64::from_le_bytes);
+        }
+        if wanted.result {
+            flat.result = self.result.get(row).map(i64::from_le_bytes);
+        }
+        if wanted.arg {
+            flat.arg = self.arg.get(row).map(i64::from_le_bytes);
+        }
+        if wanted.io {
+            flat.io = self.io.get(row).map(u64::from_le_bytes);
+        }
+        Ok(())
+    }
+
+    #[inline]
+    pub(super) fn implementation(&self, row: usize) -> Option<LogImpl> {
+        let [place] = self.implementation.get(row)?;
+        self.meanings.implementations.get(usize::from(place)).copied().flatten()
+    }
+
+    #[inline]
+    fn place(&self, row: usize) -> (u16, u32, LogId) {
+        (
+            // Where there is no value, the writer left a zero.
+            self.cpu.raw(row).map_or(0, u16::from_le_bytes),
+            self.tid.raw(row).map_or(0, u32::from_le_bytes),
+            self.log.raw(row).map_or(LogId::UNKNOWN, |log| LogId(u32::from_le_bytes(log))),
+        )
+    }
+
+    #[inline]
+    fn event(&self, row: usize, time: MonoNs, op: Op, is_point: bool) -> Event {
+        let (cpu, tid, log) = self.place(row);
+        let duration =
+            if is_point { None } else { self.duration_ns.get(row).map(|ns| DurationNs(u64::from_le_bytes(ns))) };
+        Event { time, cpu, tid, log, duration, op }
+    }
+
+    /// A bio, without going through [`Flat`], which would copy its command name once more.
+    fn map(&self, row: usize, time: MonoNs) -> Option<Event> {
+        let io = Io {
+            io: IoId(u64::from_le_bytes(self.io.get(row)?)),
+            sector: Sector(u64::from_le_bytes(self.sector.get(row)?)),
+            bytes: u32::from_le_bytes(self.bytes.get(row)?),
+            opf: u32::from_le_bytes(self.opf.get(row)?),
+            tgid: u32::from_le_bytes(self.tgid.get(row)?),
+            comm: self.comm.get(row).unwrap_or_default().to_owned(),
+        };
+        Some(self.event(row, time, Op::Mirror(MirrorOp::Map(io)), false))
+    }
+
+    fn identity(&self, row: usize, time: MonoNs) -> Option<Event> {
+        let identity = IdentityRow::parse(self.text.get(row)?)?;
+        Some(self.event(row, time, Op::Identity(Box::new(identity)), false))
+    }
+
+    fn gap(&self, row: usize, time: MonoNs) -> Option<Gap> {
+        let [place] = self.cause.get(row)?;
+        Some(Gap {
+            time,
+            cpu: self.cpu.get(row).map(u16::from_le_bytes),
+            lost: self.lost.get(row).map(u64::from_le_bytes),
+            cause: self.meanings.causes.get(usize::from(place)).copied().flatten()?,
+        })
+    }
+}
