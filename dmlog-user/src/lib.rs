@@ -4,5 +4,15 @@
 //! [`event`], [`cli`].
 
 pub mod event;
+pub mod trace;
 
+pub mod analysis;
+pub mod session;
+
+pub mod export;
+
+#[cfg(feature = "live")]
+pub mod capture;
 pub mod cli;
+#[cfg(feature = "live")]
+pub mod record;

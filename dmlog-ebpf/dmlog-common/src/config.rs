@@ -139,7 +139,7 @@ impl Layout {
     };
 }
 
-const _: () = assert!(core::mem::size_of::<Layout>() == 40 * 4);
+const _: () = assert!(size_of::<Layout>() == 40 * 4);
 
 /// Switches of a capture.
 #[repr(C)]

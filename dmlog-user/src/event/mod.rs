@@ -6,8 +6,12 @@
 //!
 //! Nothing here reads a clock, an environment or a file. Nothing here panics on foreign bytes.
 
+pub mod decode;
 pub mod facts;
 pub mod flat;
 pub mod ids;
 pub mod item;
 pub mod op;
+pub mod resolve;
+pub mod sequence;
+pub mod text;

@@ -1,0 +1,161 @@
+//! Writes records into the ring.
+
+use core::arch::asm;
+
+use aya_ebpf::bindings::{BPF_RB_FORCE_WAKEUP, BPF_RB_NO_WAKEUP};
+use aya_ebpf::helpers::bpf_get_smp_processor_id;
+use aya_ebpf::maps::ring_buf::RingBufEntry;
+use dmlog_common::record::{CallRecord, Header, NONE, WAKE_EVERY, flag};
+
+use crate::kernel::filtering;
+use crate::maps::{ALLOWED, EVENTS, LOST, SEQUENCE};
+use crate::site::{Lane, Moment, Returned};
+
+/// What a hook has to say about one call.
+pub struct Call {
+    /// Kernel object.
+    pub object: u64,
+    /// Region or [`NONE`].
+    pub region: u64,
+    /// Result.
+    pub result: i64,
+    /// Further argument.
+    pub arg: u64,
+    /// Bits for `Header::flags` beyond those of lane and implementation.
+    pub flags: u16,
+}
+
+impl Call {
+    /// A call about an object, with nothing else to say yet.
+    #[inline(always)]
+    pub fn of(object: u64) -> Self {
+        Self { object, region: NONE, result: 0, arg: 0, flags: 0 }
+    }
+
+    #[inline(always)]
+    pub fn region(mut self, region: u64) -> Self {
+        self.region = region;
+        self
+    }
+
+    /// A region that had to be read from memory.
+    #[inline(always)]
+    pub fn region_read(mut self, region: Option<u64>) -> Self {
+        match region {
+            Some(region) => self.region = region,
+            None => self.flags |= flag::READ_FAILED,
+        }
+        self
+    }
+
+    /// The result of a function that returns `int`.
+    #[inline(always)]
+    pub fn result_int(mut self, register: u64) -> Self {
+        self.result = i64::from(register as i32);
+        self
+    }
+
+    #[inline(always)]
+    pub fn result(mut self, result: i64) -> Self {
+        self.result = result;
+        self
+    }
+
+    #[inline(always)]
+    pub fn arg(mut self, arg: u64) -> Self {
+        self.arg = arg;
+        self
+    }
+}
+
+/// Whether records about this object are wanted.
+#[inline(always)]
+pub fn wanted(object: u64) -> bool {
+    !filtering() || ALLOWED.get_ptr(object).is_some()
+}
+
+/// Records a call that has returned.
+#[inline(always)]
+pub fn returned<L: Lane>(hook: u16, kind: u16, implementation: u16, returned: &Returned, call: &Call) {
+    let (duration_ns, flags) = match returned.duration_ns {
+        Some(duration_ns) => (duration_ns, flag::HAS_DURATION),
+        None => (0, 0),
+    };
+    let flags = flags | call.flags | implementation | L::FLAG;
+    write::<L>(hook, kind, flags, &returned.moment, duration_ns, call);
+}
+
+/// Records a call at its entry.
+#[inline(always)]
+pub fn entered<L: Lane>(hook: u16, kind: u16, call: &Call) {
+    write::<L>(hook, kind, call.flags | L::FLAG, &Moment::now(), 0, call);
+}
+
+#[inline(always)]
+fn write<L: Lane>(hook: u16, kind: u16, flags: u16, moment: &Moment, duration_ns: u64, call: &Call) {
+    if !wanted(call.object) {
+        return;
+    }
+    reserve::<L, CallRecord>(hook, |entry, seq| {
+        let header = header(hook, kind, flags, moment, call.object, seq);
+        let record = entry.as_mut_ptr();
+        // SAFETY: the reserved memory. One store for each field: neighbours that are zero would become a call of `memset`.
+        unsafe {
+            (&raw mut (*record).header).write(header);
+            (&raw mut (*record).duration_ns).write_volatile(duration_ns);
+            (&raw mut (*record).region).write_volatile(call.region);
+            (&raw mut (*record).result).write_volatile(call.result);
+            (&raw mut (*record).arg).write_volatile(call.arg);
+        }
+    });
+}
+
+/// A header; every byte is written.
+#[inline(always)]
+pub fn header(hook: u16, kind: u16, flags: u16, moment: &Moment, object: u64, seq: u32) -> Header {
+    // SAFETY: a helper without preconditions.
+    let cpu = unsafe { bpf_get_smp_processor_id() };
+    Header { time_ns: moment.time_ns, object, seq, tid: moment.tid(), kind, cpu: cpu as u16, flags, hook }
+}
+
+/// Takes a sequence number, asks for room, lets `fill` write the record, and submits it.
+#[inline(always)]
+pub fn reserve<L: Lane, T: 'static>(hook: u16, fill: impl FnOnce(&mut RingBufEntry<T>, u32)) {
+    let Some(seq) = next_sequence::<L>() else { return };
+    let Some(mut entry) = EVENTS.reserve::<T>(0) else {
+        if let Some(lost) = LOST.get_ptr_mut(u32::from(hook)) {
+            // SAFETY: a value of this CPU; a program does not interrupt itself.
+            unsafe { *lost += 1 };
+        }
+        return;
+    };
+    fill(&mut entry, seq);
+    let wake = if seq % WAKE_EVERY == 0 { BPF_RB_FORCE_WAKEUP } else { BPF_RB_NO_WAKEUP };
+    entry.submit(u64::from(wake));
+}
+
+/// The next sequence number of this CPU and lane.
+///
+/// An fentry program can be interrupted by another one on the same CPU, so its lane counts with an atomic fetch. Kprobe
+/// programs never interrupt each other (the kernel does not run a second one on a CPU), and 5.10 does not know the
+/// atomic fetch, so their lane counts plainly.
+#[inline(always)]
+fn next_sequence<L: Lane>() -> Option<u32> {
+    let sequence = SEQUENCE.get_ptr_mut(0)?;
+    // SAFETY: a valid value of this CPU.
+    unsafe {
+        if L::FLAG == flag::LANE_KPROBE {
+            let next = (*sequence).kprobe;
+            (*sequence).kprobe = next + 1;
+            Some(next as u32)
+        } else {
+            let mut next: u64 = 1;
+            asm!(
+                "{next} = atomic_fetch_add((u64 *)({counter} + 0), {next})",
+                counter = in(reg) &raw mut (*sequence).fentry,
+                next = inout(reg) next,
+            );
+            Some(next as u32)
+        }
+    }
+}

@@ -1,0 +1,85 @@
+//! Reads of kernel memory.
+//!
+//! Two ways. [`probe`] copies from any address with `bpf_probe_read_kernel`, and a bad address is only a failed copy.
+//! [`typed`] is a plain load that the verifier checks against the BTF type of the pointer; it costs one instruction, but
+//! it works only in fentry programs and only along pointers whose type the attached function's BTF knows.
+
+use core::mem::MaybeUninit;
+use core::ptr::read_volatile;
+
+use aya_ebpf::helpers::generated::bpf_probe_read_kernel;
+use dmlog_common::config::{ABSENT, Layout, Switches};
+
+use crate::maps::{LAYOUT, SWITCHES};
+
+/// An offset of the running kernel. Volatile: the compiler must not fold in the value of this object file, and the
+/// verifier folds in the loaded one.
+macro_rules! offset {
+    ($field:ident) => {
+        // SAFETY: a read of an initialised static.
+        unsafe { core::ptr::read_volatile(&raw const $crate::maps::LAYOUT.$field) }
+    };
+}
+pub(crate) use offset;
+
+const _: fn() -> (&'static Layout, &'static Switches) = || (&LAYOUT, &SWITCHES);
+
+/// Whether only some devices are recorded.
+#[inline(always)]
+pub fn filtering() -> bool {
+    // SAFETY: a read of an initialised static.
+    unsafe { read_volatile(&raw const SWITCHES.filter) != 0 }
+}
+
+/// Whether reads that must not block are recorded.
+#[inline(always)]
+pub fn reads() -> bool {
+    // SAFETY: a read of an initialised static.
+    unsafe { read_volatile(&raw const SWITCHES.reads) != 0 }
+}
+
+/// Index of the argument that holds the bio in dm-raid1's callbacks.
+#[inline(always)]
+pub fn callback_context_argument() -> u32 {
+    // SAFETY: a read of an initialised static.
+    unsafe { read_volatile(&raw const SWITCHES.callback_context_argument) }
+}
+
+/// Copies a `T` from `base + offset`; `None` if the offset is not known or the address is bad.
+#[inline(always)]
+pub fn probe<T: Copy>(base: u64, offset: u32) -> Option<T> {
+    if offset == ABSENT || base == 0 {
+        return None;
+    }
+    let mut value = MaybeUninit::<T>::uninit();
+    // SAFETY: the helper writes all of `value` or fails, and never faults.
+    let result = unsafe {
+        bpf_probe_read_kernel(value.as_mut_ptr().cast(), size_of::<T>() as u32, (base + u64::from(offset)) as *const _)
+    };
+    if result == 0 {
+        // SAFETY: written by the helper.
+        Some(unsafe { value.assume_init() })
+    } else {
+        None
+    }
+}
+
+/// Copies into memory that is already there (a reserved record); false if that failed.
+#[inline(always)]
+pub fn probe_into<T>(destination: *mut T, base: u64, offset: u32) -> bool {
+    if offset == ABSENT || base == 0 {
+        return false;
+    }
+    // SAFETY: `destination` is valid for a `T`; the helper zeroes it when it fails.
+    unsafe { bpf_probe_read_kernel(destination.cast(), size_of::<T>() as u32, (base + u64::from(offset)) as *const _) == 0 }
+}
+
+/// A plain load from a pointer that the verifier knows the type of.
+#[inline(always)]
+pub fn typed<T: Copy>(base: u64, offset: u32) -> Option<T> {
+    if offset == ABSENT {
+        return None;
+    }
+    // SAFETY: the verifier refuses the program if the type of `base` has no such member.
+    Some(unsafe { read_volatile((base + u64::from(offset)) as *const T) })
+}

@@ -1,0 +1,319 @@
+//! Loads the BPF object and attaches what the plan says.
+//!
+//! Maps and kprobes go through aya. aya cannot load fentry programs for functions of modules, so that step is done here: the
+//! object is parsed a second time, its instructions are relocated with the descriptors of aya's maps, and each program is
+//! loaded with the descriptor of its module's BTF (`attach_btf_obj_fd`) and the function's type id.
+
+use std::collections::{BTreeMap, HashMap, HashSet};
+use std::os::fd::{AsFd, AsRawFd, OwnedFd};
+
+use aya::maps::{Map, MapData, PerCpuArray, RingBuf};
+use aya::programs::kprobe::KProbeLinkId;
+use aya::programs::{KProbe, Program};
+use aya::{Ebpf, EbpfLoader};
+use aya_obj::Object;
+use dmlog_common::config::{Layout, Switches};
+use dmlog_common::hooks::{HOOKS, Hook, Shape};
+use dmlog_common::record::NAME_LEN;
+
+use super::error::CaptureError;
+use super::plan::{Action, Decision, Plan};
+use super::sys::{self, TraceAttach};
+
+/// The object that the build script compiled.
+static OBJECT: &[u8] = aya::include_bytes_aligned!(concat!(env!("OUT_DIR"), "/dmlog.o"));
+
+/// One attached hook.
+#[derive(Debug, Default)]
+struct Attached {
+    /// Open links of fentry programs; closing them detaches.
+    tracing: Vec<OwnedFd>,
+    /// Programs of those links, for their statistics.
+    programs: Vec<OwnedFd>,
+    /// Links of kprobes: program name and link.
+    kprobes: Vec<(String, KProbeLinkId)>,
+}
+
+/// The loaded object and everything attached.
+pub(super) struct Loader {
+    ebpf: Ebpf,
+    /// The same object, relocated by us; its programs are not loaded yet.
+    object: Object,
+    attached: BTreeMap<u16, Attached>,
+    module_btf: HashMap<&'static str, OwnedFd>,
+    /// The symbols that a hook may be given to the kernel as, in the order to try.
+    ambiguous: HashSet<&'static str>,
+}
+
+impl std::fmt::Debug for Loader {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Loader").field("attached", &self.attached.len()).finish_non_exhaustive()
+    }
+}
+
+/// The integers of a record for `override_global`.
+fn words<const N: usize>(bytes: &[u8]) -> [u32; N] {
+    let mut words = [0; N];
+    for (word, chunk) in words.iter_mut().zip(bytes.chunks_exact(4)) {
+        *word = u32::from_ne_bytes([chunk[0], chunk[1], chunk[2], chunk[3]]);
+    }
+    words
+}
+
+fn bytes_of<T>(value: &T) -> &[u8] {
+    // SAFETY: only used on `Layout` and `Switches`, which are `u32`s without padding.
+    unsafe { std::slice::from_raw_parts(std::ptr::from_ref(value).cast(), size_of::<T>()) }
+}
+
+impl Loader {
+    /// Loads the object: maps are created and globals set, nothing is attached.
+    pub(super) fn new(
+        layout: &Layout,
+        switches: &Switches,
+        ring_bytes: u32,
+        devices: &[[u8; NAME_LEN]],
+    ) -> Result<Self, CaptureError> {
+        let layout: [u32; size_of::<Layout>() / 4] = words(bytes_of(layout));
+        let switches: [u32; size_of::<Switches>() / 4] = words(bytes_of(switches));
+        let mut ebpf = EbpfLoader::new()
+            .override_global("LAYOUT", layout.as_slice(), true)
+            .override_global("SWITCHES", switches.as_slice(), true)
+            .map_max_entries("EVENTS", ring_bytes)
+            .load(OBJECT)
+            .map_err(|source| CaptureError::Object { source: Box::new(source) })?;
+        fill_devices(&mut ebpf, devices)?;
+        let object = relocated(&ebpf)?;
+        Ok(Self { ebpf, object, attached: BTreeMap::new(), module_btf: HashMap::new(), ambiguous: HashSet::new() })
+    }
+
+    /// The ring buffer. Can be taken once.
+    pub(super) fn take_ring(&mut self) -> Result<RingBuf<MapData>, CaptureError> {
+        let map = self.ebpf.take_map("EVENTS").ok_or_else(|| damaged("EVENTS"))?;
+        RingBuf::try_from(map).map_err(|source| CaptureError::Ring { source })
+    }
+
+    /// Attaches every hook that the plan wants and that is not attached yet. Where the kernel refuses an fentry program, a
+    /// kprobe takes its place; where it refuses that too, the decision becomes `Absent` with both reasons.
+    pub(super) fn attach(&mut self, plan: &mut Plan) {
+        for decision in &mut plan.decisions {
+            let Some(hook) = HOOKS.get(usize::from(decision.hook)) else { continue };
+            if self.attached.contains_key(&decision.hook) {
+                continue;
+            }
+            if let Action::Fentry { btf_id } = decision.action
+                && let Err(refusal) = self.attach_fentry(decision.hook, hook, btf_id)
+            {
+                decision.action = Action::Kprobe;
+                decision.reason = refusal;
+            }
+            if decision.action == Action::Kprobe
+                && let Err(refusal) = self.attach_kprobe(decision.hook, hook)
+            {
+                decision.action = Action::Absent;
+                push_reason(decision, &refusal);
+            }
+        }
+    }
+
+    fn attach_fentry(&mut self, number: u16, hook: &'static Hook, btf_id: u32) -> Result<(), String> {
+        if !self.module_btf.contains_key(hook.module) {
+            let fd = sys::module_btf(hook.module)
+                .map_err(|error| format!("the kernel does not hand out the module's BTF ({error})"))?;
+            self.module_btf.insert(hook.module, fd);
+        }
+        let module = self.module_btf.get(hook.module).ok_or("the module has no BTF")?;
+        let mut sides = vec![("fentry", TraceAttach::Entry)];
+        if hook.shape == Shape::Call {
+            sides.push(("fexit", TraceAttach::Exit));
+        }
+        let mut attached = Attached::default();
+        for (prefix, attach) in sides {
+            let name = format!("{prefix}_{}", hook.function);
+            let program = self.object.programs.get(&name).ok_or_else(|| format!("no program `{name}`"))?;
+            let function = self.object.functions.get(&program.function_key()).ok_or("no code")?;
+            let fd = sys::load_tracing(&name, &function.instructions, attach, module.as_fd(), btf_id)
+                .map_err(|refusal| format!("{prefix} was refused ({}) {}", refusal.error, refusal.log.trim()))?;
+            let link = sys::attach_tracing(fd.as_fd()).map_err(|error| format!("{prefix} did not attach ({error})"))?;
+            attached.programs.push(fd);
+            attached.tracing.push(link);
+        }
+        self.attached.insert(number, attached);
+        Ok(())
+    }
+
+    fn attach_kprobe(&mut self, number: u16, hook: &'static Hook) -> Result<(), String> {
+        let mut names = vec![format!("kprobe_{}", hook.function)];
+        if hook.shape == Shape::Call {
+            names.push(format!("kretprobe_{}", hook.function));
+        }
+        let mut attached = Attached::default();
+        for name in names {
+            match self.attach_one_kprobe(&name, hook) {
+                Ok(link) => attached.kprobes.push((name, link)),
+                Err(refusal) => {
+                    self.detach_kprobes(attached);
+                    return Err(refusal);
+                }
+            }
+        }
+        self.attached.insert(number, attached);
+        Ok(())
+    }
+
+    fn attach_one_kprobe(&mut self, name: &str, hook: &'static Hook) -> Result<KProbeLinkId, String> {
+        let unique = !self.ambiguous.contains(hook.function);
+        let program = kprobe(&mut self.ebpf, name)?;
+        if program.fd().is_err() {
+            program.load().map_err(|error| format!("`{name}` was refused ({})", chain(&error)))?;
+        }
+        // Some 6.1 kernels refuse the qualified name; the plain one is safe where it is unique.
+        let qualified = format!("{}:{}", hook.module, hook.function);
+        match program.attach(&qualified, 0) {
+            Ok(link) => Ok(link),
+            Err(error) if unique => program
+                .attach(hook.function, 0)
+                .map_err(|_plain| format!("`{name}` did not attach ({})", chain(&error))),
+            Err(error) => Err(format!("`{name}` did not attach ({})", chain(&error))),
+        }
+    }
+
+    fn detach_kprobes(&mut self, attached: Attached) {
+        for (name, link) in attached.kprobes {
+            if let Ok(program) = kprobe(&mut self.ebpf, &name) {
+                // The probe may be gone already, with its module.
+                let _ = program.detach(link);
+            }
+        }
+    }
+
+    /// Detaches everything of a module, so that it can be attached anew.
+    pub(super) fn detach_module(&mut self, module: &str) {
+        let of_module: Vec<u16> = self
+            .attached
+            .keys()
+            .copied()
+            .filter(|number| HOOKS.get(usize::from(*number)).is_some_and(|hook| hook.module == module))
+            .collect();
+        for number in of_module {
+            if let Some(attached) = self.attached.remove(&number) {
+                self.detach_kprobes(attached);
+            }
+        }
+        self.module_btf.remove(module);
+    }
+
+    /// Detaches everything. Records that are in the ring stay there.
+    pub(super) fn detach_all(&mut self) -> u64 {
+        let mut missed = 0;
+        for (_, attached) in std::mem::take(&mut self.attached) {
+            for program in &attached.programs {
+                missed += sys::recursion_misses(program.as_fd()).unwrap_or(0);
+            }
+            self.detach_kprobes(attached);
+        }
+        missed + self.kprobe_misses()
+    }
+
+    fn kprobe_misses(&self) -> u64 {
+        let mut missed = 0;
+        for (_, program) in self.ebpf.programs() {
+            if let Program::KProbe(program) = program
+                && let Ok(fd) = program.fd()
+            {
+                missed += sys::recursion_misses(fd.as_fd()).unwrap_or(0);
+            }
+        }
+        missed
+    }
+
+    /// The kernel's own sequence counts: fentry and kprobe for each CPU.
+    pub(super) fn sequences(&self) -> Vec<[u64; 2]> {
+        let Some(map) = self.ebpf.map("SEQUENCE") else { return Vec::new() };
+        PerCpuArray::<_, [u64; 2]>::try_from(map)
+            .and_then(|map| map.get(&0, 0))
+            .map(|values| values.iter().copied().collect())
+            .unwrap_or_default()
+    }
+
+    /// A per-CPU counter of each hook, summed over CPUs.
+    pub(super) fn per_hook(&self, name: &str) -> Vec<u64> {
+        let Some(map) = self.ebpf.map(name) else { return Vec::new() };
+        let Ok(map) = PerCpuArray::<_, u64>::try_from(map) else { return Vec::new() };
+        (0..HOOKS.len())
+            .map(|hook| {
+                let values = u32::try_from(hook).ok().and_then(|hook| map.get(&hook, 0).ok());
+                values.map_or(0, |values| values.iter().sum())
+            })
+            .collect()
+    }
+
+    /// How many hooks are attached.
+    pub(super) fn attached(&self) -> usize {
+        self.attached.len()
+    }
+}
+
+fn push_reason(decision: &mut Decision, more: &str) {
+    if !decision.reason.is_empty() {
+        decision.reason.push_str("; ");
+    }
+    decision.reason.push_str(more);
+}
+
+fn damaged(what: &str) -> CaptureError {
+    CaptureError::DamagedObject { detail: format!("`{what}` is not in it") }
+}
+
+/// An error with everything below it.
+fn chain(error: &dyn std::error::Error) -> String {
+    let mut text = error.to_string();
+    let mut cause = error.source();
+    while let Some(error) = cause {
+        text.push_str(": ");
+        text.push_str(&error.to_string());
+        cause = error.source();
+    }
+    text
+}
+
+fn kprobe<'a>(ebpf: &'a mut Ebpf, name: &str) -> Result<&'a mut KProbe, String> {
+    match ebpf.program_mut(name) {
+        Some(Program::KProbe(program)) => Ok(program),
+        _ => Err(format!("no program `{name}`")),
+    }
+}
+
+fn fill_devices(ebpf: &mut Ebpf, devices: &[[u8; NAME_LEN]]) -> Result<(), CaptureError> {
+    let map = ebpf.map_mut("DEVICES").ok_or_else(|| damaged("DEVICES"))?;
+    let mut map =
+        aya::maps::HashMap::<_, [u8; NAME_LEN], u8>::try_from(map).map_err(|source| CaptureError::Ring { source })?;
+    for device in devices {
+        map.insert(device, 1, 0).map_err(|source| CaptureError::Ring { source })?;
+    }
+    Ok(())
+}
+
+/// The object once more, with its instructions pointing at aya's maps.
+fn relocated(ebpf: &Ebpf) -> Result<Object, CaptureError> {
+    let failed = |detail: String| CaptureError::DamagedObject { detail };
+    let mut object = Object::parse(OBJECT).map_err(|error| failed(error.to_string()))?;
+    let definitions: Vec<(String, aya_obj::Map)> =
+        object.maps.iter().map(|(name, map)| (name.clone(), map.clone())).collect();
+    let mut with_fds = Vec::new();
+    for (name, definition) in &definitions {
+        let map = ebpf.map(name).ok_or_else(|| damaged(name))?;
+        let data = map_data(map).ok_or_else(|| failed(format!("map `{name}` has an unexpected type")))?;
+        with_fds.push((name.as_str(), data.fd().as_fd().as_raw_fd(), definition));
+    }
+    let text: HashSet<usize> = object.functions.keys().map(|(section, _)| *section).collect();
+    object.relocate_maps(with_fds.into_iter(), &text).map_err(|error| failed(error.to_string()))?;
+    object.relocate_calls(&text).map_err(|error| failed(error.to_string()))?;
+    Ok(object)
+}
+
+fn map_data(map: &Map) -> Option<&MapData> {
+    match map {
+        Map::Array(data) | Map::HashMap(data) | Map::PerCpuArray(data) | Map::RingBuf(data) => Some(data),
+        _ => None,
+    }
+}
