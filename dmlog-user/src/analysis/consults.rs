@@ -3,7 +3,7 @@
 use serde::Serialize;
 
 use super::latency::{Latency, LatencySummary};
-use super::rate_per_s;
+use super::{Named, rate_per_s};
 
 /// `DM_ULOG_*` request types by number, from `include/uapi/linux/dm-log-userspace.h`; number 0 stands for all that this
 /// version does not know.
@@ -98,6 +98,7 @@ impl Consults {
 #[derive(Clone, Debug, PartialEq, Serialize)]
 pub struct ConsultSummary {
     /// One of [`REQUEST_NAMES`].
+    #[serde(skip)]
     pub request: &'static str,
     /// How many.
     pub count: u64,
@@ -110,6 +111,12 @@ pub struct ConsultSummary {
     /// From request to answer, resends included.
     #[serde(flatten)]
     pub latency: Option<LatencySummary>,
+}
+
+impl Named for ConsultSummary {
+    fn name(&self) -> &'static str {
+        self.request
+    }
 }
 
 #[cfg(test)]

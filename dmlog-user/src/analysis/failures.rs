@@ -2,6 +2,7 @@
 
 use serde::Serialize;
 
+use super::{Named, by_name};
 use crate::event::ids::{MonoNs, Region};
 use crate::event::op::{Event, Identity, LogOp, MirrorOp, Op, RegionHashOp};
 
@@ -53,19 +54,19 @@ const KINDS: [(&str, &str); 18] = [
     ("fail_mirror_sync", "a leg failed during recovery"),
     ("fail_mirror_read", "a leg failed on a read"),
     ("fail_mirror_other", "a leg failed in a way this version does not know"),
-    ("log_device_failed", "the log device has failed: nothing is committed any more"),
-    ("log_flush_failed", "the flush of the legs before a clear failed: clears are ignored from then on"),
-    ("flush_error", "a flush of the log failed: the mirror fails or holds its writes"),
+    ("log_device_failed", "the log device has failed: nothing is committed"),
+    ("log_flush_failed", "a leg flush failed: clears are ignored from then on"),
+    ("flush_error", "a flush of the log failed"),
     ("rh_flush_error", "writes saw the flush of the log fail"),
     ("leg_flush_error", "the empty flush to the legs failed"),
     ("held_bio", "a write is held until somebody repairs the mirror"),
-    ("mark_nosync", "a write failed on some leg: its region is out of sync now"),
+    ("mark_nosync", "a failed write left its region out of sync"),
     ("set_out_of_sync", "a region was set out of sync in the log"),
     ("write_callback_error", "a write failed on at least one leg"),
     ("read_callback_error", "a read from a leg failed"),
     ("recovery_error", "the copy of a region failed"),
-    ("io_error", "a read or write ended with an error for its submitter"),
-    ("resume_error", "the log could not be resumed; the device went live nevertheless"),
+    ("io_error", "a bio ended with an error for its submitter"),
+    ("resume_error", "the log did not resume; the device went live all the same"),
 ];
 
 const LOG_DEVICE_FAILED: usize = 5;
@@ -194,7 +195,8 @@ impl Failures {
 /// What is told of the failures of a device.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize)]
 pub struct FailureSummary {
-    /// One row per kind that was seen.
+    /// One row per kind that was seen; in JSON an object by kind.
+    #[serde(serialize_with = "by_name")]
     pub kinds: Vec<FailureKind>,
     /// Legs that `fail_mirror` named.
     pub failed_legs: Vec<FailedLeg>,
@@ -206,6 +208,7 @@ pub struct FailureSummary {
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
 pub struct FailureKind {
     /// Name.
+    #[serde(skip)]
     pub kind: &'static str,
     /// What it means, half a sentence.
     pub meaning: &'static str,
@@ -218,6 +221,12 @@ pub struct FailureKind {
     pub last_ns: u64,
     /// The last errno or block status; 0 where there is none.
     pub last_error: i64,
+}
+
+impl Named for FailureKind {
+    fn name(&self) -> &'static str {
+        self.kind
+    }
 }
 
 /// A leg that failed.
@@ -248,7 +257,8 @@ mod tests {
         failures.observe(&end_io(800, 1, 4, None, 10));
         failures.observe(&mark(900, 1, 3, None));
         let summary = failures.summary(MonoNs(50));
-        let rows: Vec<_> = summary.kinds.iter().map(|k| (k.kind, k.count, k.first_ns, k.last_ns, k.last_error)).collect();
+        let rows: Vec<_> =
+            summary.kinds.iter().map(|k| (k.kind, k.count, k.first_ns, k.last_ns, k.last_error)).collect();
         assert_eq!(
             rows,
             [

@@ -6,7 +6,7 @@
 use serde::Serialize;
 
 use super::latency::{Latency, LatencySummary};
-use super::rate_per_s;
+use super::{Named, by_name, rate_per_s};
 use crate::event::ids::{LogId, MonoNs, Region};
 use crate::event::op::FlushKind;
 
@@ -103,11 +103,7 @@ pub struct Flushes {
 impl Default for Flushes {
     fn default() -> Self {
         let counters = || KindCounters { count: 0, errors: 0, marks: 0, latency: Latency::of_device() };
-        Self {
-            by_kind: [counters(), counters(), counters(), counters()],
-            slowest: Vec::new(),
-            slowest_floor_ns: 0,
-        }
+        Self { by_kind: [counters(), counters(), counters(), counters()], slowest: Vec::new(), slowest_floor_ns: 0 }
     }
 }
 
@@ -192,7 +188,8 @@ impl Flushes {
 /// What is told of the flushes of a device.
 #[derive(Clone, Debug, PartialEq, Serialize)]
 pub struct FlushSummary {
-    /// One row per kind that was seen.
+    /// One row per kind that was seen; in JSON an object by kind.
+    #[serde(serialize_with = "by_name")]
     pub kinds: Vec<FlushKindSummary>,
     /// The slowest, slowest first.
     pub slowest: Vec<SlowFlush>,
@@ -209,6 +206,7 @@ impl FlushSummary {
 #[derive(Clone, Debug, PartialEq, Serialize)]
 pub struct FlushKindSummary {
     /// One of [`KIND_NAMES`].
+    #[serde(skip)]
     pub kind: &'static str,
     /// How many.
     pub count: u64,
@@ -221,6 +219,12 @@ pub struct FlushKindSummary {
     /// How long they took.
     #[serde(flatten)]
     pub latency: Option<LatencySummary>,
+}
+
+impl Named for FlushKindSummary {
+    fn name(&self) -> &'static str {
+        self.kind
+    }
 }
 
 /// One slow flush.

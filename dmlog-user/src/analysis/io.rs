@@ -4,8 +4,8 @@ use serde::Serialize;
 
 use super::latency::{Latency, LatencySummary};
 use super::outstanding::Pending;
-use super::rate_per_s;
 use super::timeline::Timeline;
+use super::{Named, by_name, rate_per_s};
 use crate::event::ids::MonoNs;
 use crate::event::op::IoKind;
 
@@ -151,7 +151,8 @@ impl Io {
 
     /// What is told of the bios, over a time of `span_ns`.
     pub fn summary(&self, span_ns: u64, under_way: UnderWay) -> IoSummary {
-        let kinds = IO_KIND_NAMES.iter().zip(&self.by_kind).filter(|(_, counters)| counters.entered + counters.ended > 0);
+        let kinds =
+            IO_KIND_NAMES.iter().zip(&self.by_kind).filter(|(_, counters)| counters.entered + counters.ended > 0);
         let kinds = kinds.map(|(name, counters)| IoKindSummary {
             kind: name,
             count: counters.entered,
@@ -223,7 +224,8 @@ pub struct UnderWay {
 /// What is told of the bios of a device.
 #[derive(Clone, Debug, PartialEq, Serialize)]
 pub struct IoSummary {
-    /// One row per kind that was seen.
+    /// One row per kind that was seen; in JSON an object by kind.
+    #[serde(serialize_with = "by_name")]
     pub kinds: Vec<IoKindSummary>,
     /// Where the time of writes went.
     pub write_wait: WriteWaitSummary,
@@ -247,6 +249,7 @@ impl IoSummary {
 #[derive(Clone, Debug, PartialEq, Serialize)]
 pub struct IoKindSummary {
     /// One of [`IO_KIND_NAMES`].
+    #[serde(skip)]
     pub kind: &'static str,
     /// How many entered the mirror.
     pub count: u64,
@@ -261,6 +264,12 @@ pub struct IoKindSummary {
     /// From entry to end, as the submitter sees it.
     #[serde(flatten)]
     pub latency: Option<LatencySummary>,
+}
+
+impl Named for IoKindSummary {
+    fn name(&self) -> &'static str {
+        self.kind
+    }
 }
 
 /// Where the time of writes went.

@@ -55,7 +55,7 @@ impl Latency {
         self.min_ns = self.min_ns.min(duration_ns);
         self.max_ns = self.max_ns.max(duration_ns);
         let digits = self.digits;
-        let histogram = self.histogram.get_or_insert_with(|| empty(digits));
+        let histogram = self.histogram.get_or_insert_with(|| Box::new(empty(digits)));
         add(histogram, value, 1);
     }
 
@@ -63,7 +63,7 @@ impl Latency {
     pub fn absorb(&mut self, other: &Self) {
         let Some(theirs) = &other.histogram else { return };
         let digits = self.digits;
-        let ours = self.histogram.get_or_insert_with(|| empty(digits));
+        let ours = self.histogram.get_or_insert_with(|| Box::new(empty(digits)));
         for step in theirs.iter_recorded() {
             let value = step.value_iterated_to().min(DURATION_NS_MAX);
             add(ours, value, step.count_at_value());
@@ -113,9 +113,12 @@ fn add(histogram: &mut Histogram<u64>, value: u64, count: u64) {
     debug_assert!(recorded.is_ok(), "a growing histogram takes every value below its limit");
 }
 
-fn empty(digits: u8) -> Box<Histogram<u64>> {
-    #[expect(clippy::expect_used, reason = "creation fails only for more than five digits, and both constants are below")]
-    Box::new(Histogram::new(digits).expect("two and three digits are valid"))
+fn empty(digits: u8) -> Histogram<u64> {
+    #[expect(
+        clippy::expect_used,
+        reason = "creation fails only for more than five digits, and both constants are below"
+    )]
+    Histogram::new(digits).expect("two and three digits are valid")
 }
 
 /// What is told of a distribution. The names are those of the JSON report.

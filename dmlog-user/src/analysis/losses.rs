@@ -6,6 +6,7 @@ use serde::Serialize;
 
 use crate::event::ids::MonoNs;
 use crate::event::item::{DecodeFailure, Gap, LossCause};
+use crate::event::text::cause_name;
 
 /// Reasons of decode errors that are quoted; of the others only the number is kept.
 pub const REASONS_MAX: usize = 8;
@@ -68,18 +69,6 @@ impl Losses {
             decode_error_reasons: self.reasons.clone(),
             rows: rows.collect(),
         }
-    }
-}
-
-/// Name of a cause, as all outputs spell it.
-pub fn cause_name(cause: LossCause) -> &'static str {
-    match cause {
-        LossCause::RingFull => "ring_full",
-        LossCause::QueueFull => "queue_full",
-        LossCause::Recursion => "recursion",
-        LossCause::Unpaired => "unpaired",
-        LossCause::ModuleReload => "module_reload",
-        LossCause::WriteFailed => "write_failed",
     }
 }
 
@@ -147,7 +136,8 @@ mod tests {
         let summary = losses.summary(MonoNs(100));
         assert_eq!((summary.lost, summary.gaps, summary.gaps_of_unknown_size), (112, 4, 1));
         assert_eq!((summary.decode_errors, summary.decode_error_reasons.len()), (3, 1));
-        let rows: Vec<_> = summary.rows.iter().map(|r| (r.cause, r.cpu, r.lost, r.gaps, r.first_ns, r.last_ns)).collect();
+        let rows: Vec<_> =
+            summary.rows.iter().map(|r| (r.cause, r.cpu, r.lost, r.gaps, r.first_ns, r.last_ns)).collect();
         assert_eq!(
             rows,
             [

@@ -26,6 +26,24 @@ pub mod regions;
 pub(crate) mod testing;
 pub mod timeline;
 
+use serde::Serialize;
+use serde::ser::{SerializeMap, Serializer};
+
+/// A row that goes by a name. In JSON, rows are an object by their names, in their own order.
+pub trait Named {
+    /// Its name, unique among the rows.
+    fn name(&self) -> &'static str;
+}
+
+/// Serializes rows as an object by their names.
+pub(crate) fn by_name<T: Named + Serialize, S: Serializer>(rows: &[T], serializer: S) -> Result<S::Ok, S::Error> {
+    let mut map = serializer.serialize_map(Some(rows.len()))?;
+    for row in rows {
+        map.serialize_entry(row.name(), row)?;
+    }
+    map.end()
+}
+
 /// A count per second of a time of `span_ns`; 0 if no time passed.
 pub fn rate_per_s(count: u64, span_ns: u64) -> f64 {
     if span_ns == 0 { 0.0 } else { count as f64 * 1e9 / span_ns as f64 }

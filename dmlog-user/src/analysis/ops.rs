@@ -3,10 +3,9 @@
 //! The table is a dense array over the operation's number, so that an event costs one index and no hash.
 
 use serde::Serialize;
-use serde::ser::{SerializeMap, Serializer};
 
 use super::latency::{Latency, LatencySummary};
-use super::rate_per_s;
+use super::{Named, by_name, rate_per_s};
 use crate::event::flat::OP_NAMES;
 use crate::event::op::{Event, LogOp, MirrorOp, Op, RegionHashOp};
 
@@ -179,9 +178,11 @@ pub struct OpSummary {
 }
 
 /// All operations of one device that ran, in the kernel's order; in JSON an object by name.
-#[derive(Clone, Debug, Default, PartialEq)]
+#[derive(Clone, Debug, Default, PartialEq, Serialize)]
+#[serde(transparent)]
 pub struct OpTable {
     /// One row per operation.
+    #[serde(serialize_with = "by_name")]
     pub rows: Vec<OpSummary>,
 }
 
@@ -192,13 +193,9 @@ impl OpTable {
     }
 }
 
-impl Serialize for OpTable {
-    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
-        let mut map = serializer.serialize_map(Some(self.rows.len()))?;
-        for row in &self.rows {
-            map.serialize_entry(row.name, row)?;
-        }
-        map.end()
+impl Named for OpSummary {
+    fn name(&self) -> &'static str {
+        self.name
     }
 }
 

@@ -99,7 +99,8 @@ impl Processes {
     /// Adds another device's processes.
     pub fn absorb(&mut self, other: &Self) {
         for (place, theirs) in other.rows.iter().enumerate() {
-            let number = if place == OTHER_PROCESS as usize { OTHER_PROCESS } else { self.number(theirs.tgid, &theirs.comm) };
+            let number =
+                if place == OTHER_PROCESS as usize { OTHER_PROCESS } else { self.number(theirs.tgid, &theirs.comm) };
             if let Some(ours) = self.rows.get_mut(number as usize) {
                 ours.absorb(theirs);
             }

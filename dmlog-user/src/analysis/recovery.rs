@@ -233,7 +233,8 @@ mod tests {
 
     #[test]
     fn rates_leave_pauses_out() {
-        let geometry = Geometry { region_size_sectors: Some(2048), target_sectors: Some(2048 + 1024), ..Geometry::default() };
+        let geometry =
+            Geometry { region_size_sectors: Some(2048), target_sectors: Some(2048 + 1024), ..Geometry::default() };
         let mut recovery = Recovery::default();
         recovery.hand_out(MonoNs(1000 * MS));
         recovery.copied(Some(Region(0)), Some(90 * MS), false, &geometry);

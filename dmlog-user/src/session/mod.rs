@@ -159,12 +159,10 @@ fn apply_region_hash(
                 }
             }
         }
-        RegionHashOp::Delay { io, .. } => {
-            if inside {
-                device.io.delay();
-                if let Some(pending) = outstanding.get_mut(*io) {
-                    pending.delayed = Some(time);
-                }
+        RegionHashOp::Delay { io, .. } if inside => {
+            device.io.delay();
+            if let Some(pending) = outstanding.get_mut(*io) {
+                pending.delayed = Some(time);
             }
         }
         RegionHashOp::RecoveryEnd { success, .. } if inside => device.recovery.end(time, *success),
@@ -173,14 +171,7 @@ fn apply_region_hash(
 }
 
 /// A bio enters.
-fn enter(
-    io: &Io,
-    event: &Event,
-    device: &mut Device,
-    log: &LogState,
-    outstanding: &mut Outstanding,
-    inside: bool,
-) {
+fn enter(io: &Io, event: &Event, device: &mut Device, log: &LogState, outstanding: &mut Outstanding, inside: bool) {
     let kind = io.kind();
     let process = if inside { device.processes.enter(io, kind) } else { device.processes.number_of(io) };
     if inside {

@@ -8,6 +8,7 @@ use serde::Serialize;
 use super::Session;
 use super::device::{Device, Target};
 use super::logs::UNKNOWN_DEVICE;
+use crate::analysis::by_name;
 use crate::analysis::consults::ConsultSummary;
 use crate::analysis::failures::FailureSummary;
 use crate::analysis::flush::FlushSummary;
@@ -87,7 +88,8 @@ pub struct DeviceSnapshot {
     pub recovery: RecoverySummary,
     /// What went wrong.
     pub failures: FailureSummary,
-    /// Round trips to a userspace log daemon.
+    /// Round trips to a userspace log daemon; in JSON an object by request.
+    #[serde(serialize_with = "by_name")]
     pub consults: Vec<ConsultSummary>,
 }
 

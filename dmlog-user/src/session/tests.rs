@@ -57,7 +57,10 @@ fn an_isolated_write_costs_three_flushes_and_waits_for_one() {
     assert_eq!(snapshot.window.events, 10);
     let device = only(&snapshot);
     assert_eq!((device.name.as_str(), device.device.as_deref()), ("vg/lv", Some("254:0")));
-    assert_eq!((device.ops.count("mark_region"), device.ops.count("clear_region"), device.ops.count("flush")), (1, 1, 3));
+    assert_eq!(
+        (device.ops.count("mark_region"), device.ops.count("clear_region"), device.ops.count("flush")),
+        (1, 1, 3)
+    );
     for kind in ["dirtied", "cleaned_only", "no_op"] {
         assert_eq!(device.flush.kind(kind).unwrap().count, 1, "{kind}");
     }
@@ -178,7 +181,8 @@ fn region_numbers_mean_something_only_within_one_target() {
 
 #[test]
 fn events_of_logs_without_identity_are_not_dropped() {
-    let snapshot = all(&[mark(MS, 0, 1, None), mark(2 * MS, 7, 1, None), mark(3 * MS, 7, 1, None), clear(4 * MS, 0, 1)]);
+    let snapshot =
+        all(&[mark(MS, 0, 1, None), mark(2 * MS, 7, 1, None), mark(3 * MS, 7, 1, None), clear(4 * MS, 0, 1)]);
     let rows: Vec<_> = snapshot.devices.iter().map(|d| (d.name.as_str(), d.events, d.device.clone())).collect();
     assert_eq!(rows, [("unidentified device of log 7", 2, None), ("unknown device", 2, None)]);
     assert_eq!(snapshot.devices[0].regions.most_marked[0].sectors, None);
@@ -266,8 +270,7 @@ fn recovery_and_progress() {
         events.push(log(at(begin), LogOp::GetResyncWork { region: Some(Region(region)), result: 1 }));
         events.push(mirror(at(begin + 1), 1, MirrorOp::Recover { region: Some(Region(region)) }));
         let took = Some(DurationNs(at(90)));
-        let complete =
-            MirrorOp::RecoveryComplete { region: Some(Region(region)), took, read_error: 0, write_error: 0 };
+        let complete = MirrorOp::RecoveryComplete { region: Some(Region(region)), took, read_error: 0, write_error: 0 };
         events.push(mirror(at(begin + 91), 1, complete));
         let end = RegionHashOp::RecoveryEnd { region: Some(Region(region)), success: true };
         events.push(event(at(begin + 91), 1, Op::RegionHash(end)));
