@@ -5,7 +5,7 @@ use std::os::unix::fs::MetadataExt;
 use std::path::Path;
 use std::process::Command;
 
-use anyhow::{Result, bail};
+use anyhow::{Context, Result, bail};
 
 use crate::process;
 
@@ -72,7 +72,9 @@ pub(crate) fn install(packages: &[Package]) -> Result<()> {
     if !process::succeeds(apt_get().arg("update"))? {
         eprintln!("setup: the package lists were not updated; going on with the ones at hand");
     }
-    process::run(apt_get().args(["install", "--yes", "--no-install-recommends"]).args(names))
+    process::run(apt_get().args(["install", "--yes", "--no-install-recommends"]).args(names)).context(
+        "packages were not installed; on Debian 12 some are in the suite `bookworm-security`, which apt has to know",
+    )
 }
 
 /// Waits for another apt instead of failing, and never asks.

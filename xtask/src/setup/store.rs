@@ -33,9 +33,27 @@ impl CacheLock {
             eprintln!("setup: another run is changing `{}`; waiting for it", cache_dir().display());
             file.lock().with_context(|| format!("`{}` cannot be locked", path.display()))?;
         }
-        Ok(Self { _file: file })
+        let lock = Self { _file: file };
+        lock.sweep()?;
+        Ok(lock)
+    }
+
+    /// Removes what runs that were interrupted have left: only the holder of the lock makes such folders.
+    fn sweep(&self) -> Result<()> {
+        let Self { _file: _ } = self;
+        let folder = cache_dir();
+        let entries = fs::read_dir(&folder).with_context(|| format!("`{}` cannot be listed", folder.display()))?;
+        for entry in entries.flatten() {
+            if entry.file_name().to_string_lossy().starts_with(SCRATCH_PREFIX) {
+                remove_dir(&entry.path())?;
+            }
+        }
+        Ok(())
     }
 }
+
+/// Begins the name of a folder that [`scratch_dir`] made.
+const SCRATCH_PREFIX: &str = "tmp-";
 
 /// Creates a folder and its parents.
 pub(crate) fn create_dir(path: &Path) -> Result<()> {
@@ -61,7 +79,7 @@ pub(crate) fn write_whole(path: &Path, bytes: &[u8]) -> Result<()> {
 
 /// A folder to prepare things in, beside the place where they will be renamed to.
 pub(crate) fn scratch_dir(name: &str) -> Result<PathBuf> {
-    let path = cache_dir().join(format!("tmp-{name}-{}", std::process::id()));
+    let path = cache_dir().join(format!("{SCRATCH_PREFIX}{name}-{}", std::process::id()));
     remove_dir(&path)?;
     create_dir(&path)?;
     Ok(path)
