@@ -75,7 +75,9 @@ impl Geometry {
     pub fn region(&self, sector: Sector) -> Option<Region> {
         let size = u64::from(self.region_size_sectors?);
         let offset = sector.0.checked_sub(self.target_begin.unwrap_or(0))?;
-        offset.checked_div(size).map(Region)
+        // The kernel takes powers of two only; a division is for what a damaged trace says.
+        let region = if size.is_power_of_two() { offset >> size.trailing_zeros() } else { offset.checked_div(size)? };
+        Some(Region(region))
     }
 }
 
@@ -113,6 +115,8 @@ mod tests {
         assert_eq!(open.sectors(Region(u64::MAX)), None);
         let zero = Geometry { region_size_sectors: Some(0), ..Geometry::default() };
         assert_eq!(zero.region(Sector(8)), None);
+        let uneven = Geometry { region_size_sectors: Some(1000), ..Geometry::default() };
+        assert_eq!(uneven.region(Sector(1999)), Some(Region(1)));
         let odd = Geometry { target_begin: Some(u64::MAX), ..GEOMETRY };
         assert_eq!(odd.sectors(Region(0)), None);
     }
