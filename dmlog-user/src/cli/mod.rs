@@ -18,6 +18,8 @@ pub mod print;
 #[cfg(feature = "live")]
 pub mod record;
 pub mod report;
+pub mod selection;
+pub mod trace_file;
 pub mod verify;
 
 /// Observes device-mapper dirty region logs: what a mirror marks, clears and flushes, and what it costs.

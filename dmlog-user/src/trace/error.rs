@@ -120,7 +120,7 @@ pub enum Fault {
         what: String,
     },
     /// The length of the body is impossible.
-    #[error("{length} is no length of a message body; it is at most {MAX_BODY_BYTES}")]
+    #[error("{length} is no length of a message body; it is at most {MAX_BODY_BYTES}, in steps of 8")]
     BodyLength {
         /// The length.
         length: i64,
@@ -171,6 +171,9 @@ pub enum Fault {
     /// The batch has not the buffers that its schema says.
     #[error("the batch does not have the buffers of its schema")]
     Buffers,
+    /// Something other than zeros stands behind the last buffer of a body.
+    #[error("the body of the batch is longer than its buffers")]
+    BodyPadding,
     /// A compression other than zstd.
     #[error("the batch is compressed by {codec:?}; only zstd is read")]
     Compression {

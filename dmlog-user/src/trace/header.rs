@@ -49,7 +49,7 @@ impl Header {
             return Err(TraceError::NotATrace { what: "it is an Arrow stream with too many columns" });
         }
         let schema = try_fb_to_schema(ipc).map_err(|source| fault(Fault::Schema { source }))?;
-        let value = |key: &str| schema.metadata().get(key).map(|value| value.to_string());
+        let value = |key: &str| schema.metadata().get(key).cloned();
         let (Some(version), Some(facts_json)) = (value(VERSION_KEY), value(FACTS_KEY)) else {
             return Err(TraceError::NotATrace { what: "it is an Arrow stream without the metadata of a trace" });
         };
@@ -117,9 +117,7 @@ impl Place {
         match data_type {
             DataType::Null => Some(here(0)),
             DataType::Utf8 | DataType::LargeUtf8 | DataType::Binary | DataType::LargeBinary => Some(here(3)),
-            DataType::List(item) | DataType::LargeList(item) | DataType::Map(item, _) => {
-                child(here(2), item)
-            }
+            DataType::List(item) | DataType::LargeList(item) | DataType::Map(item, _) => child(here(2), item),
             DataType::FixedSizeList(item, _) => child(here(1), item),
             DataType::Struct(fields) => fields.iter().try_fold(here(1), |place, field| child(place, field)),
             // Their parts vary between versions of Arrow or between batches.

@@ -3,6 +3,8 @@
 //! A lane keeps the bytes of a column as they are in memory; nothing is copied into typed arrays, and the memory is used
 //! again for every batch.
 
+use std::ops::RangeInclusive;
+
 use arrow_ipc::{BodyCompressionMethod, Buffer, CompressionType, DictionaryBatch, RecordBatch};
 use zstd::bulk::Decompressor;
 
@@ -11,7 +13,7 @@ use super::header::{Layout, Place};
 use super::schema::{
     COLUMN_COUNT, COLUMNS, Column, MAX_BATCH_ROWS, MAX_BATCH_TEXT_BYTES, MAX_WORD_BYTES, MAX_WORDS, Spec, Store,
 };
-use super::seal::{Presence, Sealer, presence};
+use super::seal::{Presence, Sealer, presence, present};
 
 /// Buffers may be longer than their rows by what rounds them up to Arrow's widest padding.
 const MAX_PADDING_BYTES: usize = 64;
@@ -29,6 +31,8 @@ pub(crate) struct Lane {
     /// Text.
     data: Vec<u8>,
     presence: Presence,
+    /// The last buffer of nothing but zeros and the length that it inflated to: the next one is mostly the same.
+    zeros: (Vec<u8>, usize),
 }
 
 /// All columns of a batch.
@@ -46,7 +50,13 @@ impl std::fmt::Debug for Lanes {
 
 impl Lanes {
     pub(crate) fn new() -> std::io::Result<Self> {
-        let lane = |_| Lane { valid: Vec::new(), values: Vec::new(), data: Vec::new(), presence: Presence::None };
+        let lane = |_| Lane {
+            valid: Vec::new(),
+            values: Vec::new(),
+            data: Vec::new(),
+            presence: Presence::None,
+            zeros: (Vec::new(), 0),
+        };
         Ok(Self { lanes: std::array::from_fn(lane), rows: 0, inflater: Inflater { zstd: Decompressor::new()? } })
     }
 
@@ -58,16 +68,14 @@ impl Lanes {
     /// Takes a batch apart.
     pub(crate) fn read(&mut self, layout: &Layout, batch: RecordBatch<'_>, body: &[u8]) -> Result<(), Fault> {
         let rows = batch.length();
-        self.rows = usize::try_from(rows).ok().filter(|n| (1..=MAX_BATCH_ROWS).contains(n)).ok_or(Fault::Rows { rows })?;
+        self.rows =
+            usize::try_from(rows).ok().filter(|n| (1..=MAX_BATCH_ROWS).contains(n)).ok_or(Fault::Rows { rows })?;
         let parts = Parts::new(batch, body)?;
         if (Place { node: parts.nodes(), buffer: parts.buffers() }) != layout.end {
             return Err(Fault::Buffers);
         }
         for ((lane, spec), place) in self.lanes.iter_mut().zip(&COLUMNS).zip(&layout.places) {
-            if parts.node_length(place.node) != Some(rows) {
-                return Err(Fault::Buffers);
-            }
-            lane.read(*spec, self.rows, &parts, place.buffer, &mut self.inflater)?;
+            lane.read(*spec, self.rows, &parts, *place, &mut self.inflater)?;
         }
         Ok(())
     }
@@ -91,9 +99,7 @@ impl Lanes {
     pub(crate) fn cells<const W: usize>(&self, column: Column) -> Cells<'_, W> {
         match self.lanes.get(column as usize) {
             None => Cells::default(),
-            Some(lane) => {
-                Cells { valid: lane.bitmap(), values: lane.values.as_chunks().0, presence: lane.presence }
-            }
+            Some(lane) => Cells { valid: lane.bitmap(), values: lane.values.as_chunks().0, presence: lane.presence },
         }
     }
 
@@ -120,25 +126,28 @@ impl Lane {
         spec: Spec,
         rows: usize,
         parts: &Parts<'_>,
-        first_buffer: usize,
+        place: Place,
         inflater: &mut Inflater,
     ) -> Result<(), Fault> {
         let column = spec.name;
-        let buffer = |index: usize| parts.buffer(first_buffer + index).ok_or(Fault::Buffer { column });
+        let buffer = |index: usize| parts.buffer(place.buffer + index).ok_or(Fault::Buffer { column });
         let bitmap = buffer(0)?;
         self.valid.clear();
         if !bitmap.is_empty() {
             inflater.inflate(column, bitmap, parts.is_compressed, exactly(rows.div_ceil(8)), &mut self.valid)?;
         }
+        let nulls = rows - present(self.bitmap(), rows);
+        if parts.node(place.node) != Some((rows, nulls)) {
+            return Err(Fault::Buffers);
+        }
         self.presence = presence(self.bitmap(), rows);
         self.values.clear();
         self.data.clear();
-        // Columns that have no value in a batch are most of them in a batch of gaps, and some in any.
-        if self.presence == Presence::None {
-            return Ok(());
-        }
         let values = rows + usize::from(spec.store == Store::Text);
         let bytes = exactly(values * spec.store.width());
+        if self.presence == Presence::None {
+            return self.read_zeros(column, buffer(1)?, parts.is_compressed, bytes, inflater);
+        }
         inflater.inflate(column, buffer(1)?, parts.is_compressed, bytes, &mut self.values)?;
         if spec.store == Store::Text {
             let data = buffer(2)?;
@@ -150,7 +159,32 @@ impl Lane {
     }
 }
 
-fn exactly(bytes: usize) -> std::ops::RangeInclusive<usize> {
+impl Lane {
+    /// Makes sure that a column without values holds zeros, as its writer left them.
+    fn read_zeros(
+        &mut self,
+        column: &'static str,
+        buffer: &[u8],
+        is_compressed: bool,
+        bytes: RangeInclusive<usize>,
+        inflater: &mut Inflater,
+    ) -> Result<(), Fault> {
+        let (known, length) = &mut self.zeros;
+        if known.as_slice() == buffer && bytes.contains(length) {
+            return Ok(());
+        }
+        inflater.inflate(column, buffer, is_compressed, bytes, &mut self.values)?;
+        if self.values.iter().any(|byte| *byte != 0) {
+            return Err(Fault::Buffer { column });
+        }
+        *length = self.values.len();
+        buffer.clone_into(known);
+        self.values.clear();
+        Ok(())
+    }
+}
+
+fn exactly(bytes: usize) -> RangeInclusive<usize> {
     bytes..=bytes + MAX_PADDING_BYTES
 }
 
@@ -168,7 +202,7 @@ impl<const W: usize> Default for Cells<'_, W> {
     }
 }
 
-impl<'a, const W: usize> Cells<'a, W> {
+impl<const W: usize> Cells<'_, W> {
     /// The value of a row.
     #[inline]
     pub(crate) fn get(&self, row: usize) -> Option<[u8; W]> {
@@ -219,15 +253,35 @@ impl<'a> Parts<'a> {
         let is_compressed = match batch.compression() {
             None => false,
             Some(compression) => {
-                if compression.codec() != CompressionType::ZSTD
-                    || compression.method() != BodyCompressionMethod::BUFFER
+                if compression.codec() != CompressionType::ZSTD || compression.method() != BodyCompressionMethod::BUFFER
                 {
                     return Err(Fault::Compression { codec: compression.codec() });
                 }
                 true
             }
         };
-        Ok(Self { batch, body, is_compressed })
+        let parts = Self { batch, body, is_compressed };
+        if parts.is_tight() { Ok(parts) } else { Err(Fault::BodyPadding) }
+    }
+
+    /// Do the buffers stand in a row with little between them, and that all zeros? A damaged length would make a body
+    /// swallow what comes behind it.
+    fn is_tight(&self) -> bool {
+        let is_padding = |from: usize, to: usize| {
+            let padding = self.body.get(from..to);
+            padding.is_some_and(|bytes| bytes.len() < MAX_PADDING_BYTES && bytes.iter().all(|byte| *byte == 0))
+        };
+        let mut end = 0;
+        for buffer in self.batch.buffers().into_iter().flatten() {
+            let (Ok(from), Ok(length)) = (usize::try_from(buffer.offset()), usize::try_from(buffer.length())) else {
+                return false;
+            };
+            match from.checked_add(length) {
+                Some(next) if is_padding(end, from) => end = next,
+                _ => return false,
+            }
+        }
+        is_padding(end, self.body.len())
     }
 
     fn nodes(&self) -> usize {
@@ -238,9 +292,10 @@ impl<'a> Parts<'a> {
         self.batch.buffers().map_or(0, |buffers| buffers.len())
     }
 
-    fn node_length(&self, index: usize) -> Option<i64> {
-        let nodes = self.batch.nodes()?;
-        if index < nodes.len() { Some(nodes.get(index).length()) } else { None }
+    /// Rows and nulls that a node claims.
+    fn node(&self, index: usize) -> Option<(usize, usize)> {
+        let node = self.batch.nodes()?.into_iter().nth(index)?;
+        Some((usize::try_from(node.length()).ok()?, usize::try_from(node.null_count()).ok()?))
     }
 
     fn buffer(&self, index: usize) -> Option<&'a [u8]> {
@@ -267,7 +322,7 @@ impl Inflater {
         column: &'static str,
         buffer: &[u8],
         is_compressed: bool,
-        bytes: std::ops::RangeInclusive<usize>,
+        bytes: RangeInclusive<usize>,
         out: &mut Vec<u8>,
     ) -> Result<(), Fault> {
         let fault = Fault::Buffer { column };
@@ -305,7 +360,7 @@ pub(crate) fn read_words(column: &'static str, batch: DictionaryBatch<'_>, body:
     let data = batch.data().filter(|_| !batch.isDelta()).ok_or_else(fault)?;
     let parts = Parts::new(data, body)?;
     let rows = usize::try_from(data.length()).ok().filter(|n| (1..=MAX_WORDS).contains(n)).ok_or_else(fault)?;
-    if parts.nodes() != 1 || parts.buffers() != 3 || parts.node_length(0) != Some(data.length()) {
+    if parts.nodes() != 1 || parts.buffers() != 3 || parts.node(0) != Some((rows, 0)) {
         return Err(fault());
     }
     let mut inflater = Inflater { zstd: Decompressor::new().map_err(|source| Fault::Inflate { column, source })? };

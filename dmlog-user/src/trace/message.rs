@@ -90,8 +90,9 @@ impl<R: Read> Messages<R> {
             return Ok(if self.metadata.is_empty() { Next::Nothing } else { self.torn(start) });
         };
         if marker != MARKER {
-            // A file that grew before its data reached the disk reads as zeros after a power failure.
-            if self.metadata.iter().all(|byte| *byte == 0) && self.rest_is_zero()? {
+            // A file that grew before its data reached the disk reads as zeros after a power failure. A file that begins
+            // with them is no trace.
+            if start > 0 && self.metadata.iter().all(|byte| *byte == 0) && self.rest_is_zero()? {
                 return Ok(self.torn(start));
             }
             return Err(Fault::Marker { found: marker }.into());
@@ -105,7 +106,7 @@ impl<R: Read> Messages<R> {
             return self.torn_unless_swallowing(start);
         }
         let length = self.message()?.bodyLength();
-        let body_bytes = usize::try_from(length).ok().filter(|n| *n <= MAX_BODY_BYTES);
+        let body_bytes = usize::try_from(length).ok().filter(|n| *n <= MAX_BODY_BYTES && n % 8 == 0);
         let body_bytes = body_bytes.ok_or(Fault::BodyLength { length })?;
         if self.fill(body_bytes, Part::Body)? < body_bytes {
             return self.torn_unless_swallowing(start);

@@ -15,6 +15,9 @@ use super::seal::header_chain;
 use crate::event::facts::CaptureFacts;
 use crate::event::item::Item;
 
+/// Length of the mark that ends an Arrow stream.
+const END_MARK_BYTES: u64 = 8;
+
 /// A batch whose seal was right.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct SealedBatch {
@@ -201,6 +204,10 @@ impl<R: Read> TraceReader<R> {
                     }
                     self.tail = Tail::Clean;
                     return Ok(None);
+                }
+                // Behind the seal of the end, nothing can be torn but its mark.
+                Ok(Next::Torn { bytes }) if self.is_ended && bytes >= END_MARK_BYTES => {
+                    return Err(self.corrupt(offset, Fault::BehindTheEnd));
                 }
                 Ok(Next::Nothing | Next::Torn { .. }) => {
                     self.tail = Tail::Torn { bytes: self.messages.offset() - self.sealed_end };

@@ -29,7 +29,10 @@ pub(crate) struct Meanings {
 /// What a word of the dictionary of operations stands for.
 #[derive(Clone, Debug)]
 enum Meaning {
-    Event { code: u16, columns: Wanted },
+    Event {
+        code: u16,
+        columns: Wanted,
+    },
     Map,
     Identity,
     Gap,
@@ -41,6 +44,7 @@ enum Meaning {
 
 /// Columns that an operation needs beyond those that nearly all have: only those are fetched.
 #[derive(Clone, Copy, Debug, Default)]
+#[expect(clippy::struct_excessive_bools, reason = "a set of columns")]
 struct Wanted {
     region: bool,
     result: bool,
@@ -57,10 +61,9 @@ impl Wanted {
                 FlatColumn::Result => wanted.result = true,
                 FlatColumn::Arg => wanted.arg = true,
                 FlatColumn::Io => wanted.io = true,
-                // Fetched for every event.
-                FlatColumn::DurationNs => {}
-                // Only `map` has these, and it is read in its own way.
-                FlatColumn::Sector
+                // The first is fetched for every event; only `map` has the others, and it is read in its own way.
+                FlatColumn::DurationNs
+                | FlatColumn::Sector
                 | FlatColumn::Bytes
                 | FlatColumn::Opf
                 | FlatColumn::Tgid

@@ -107,9 +107,7 @@ impl Dictionary {
     /// The words that this version writes.
     pub(crate) fn words(self) -> Vec<&'static str> {
         match self {
-            Self::Op => {
-                OP_NAMES.iter().map(|(_, name)| *name).chain([GAP, DECODE_ERROR, SEAL]).collect()
-            }
+            Self::Op => OP_NAMES.iter().map(|(_, name)| *name).chain([GAP, DECODE_ERROR, SEAL]).collect(),
             Self::Impl => IMPLEMENTATIONS.into_iter().map(impl_name).collect(),
             Self::Cause => CAUSES.into_iter().map(cause_name).collect(),
         }

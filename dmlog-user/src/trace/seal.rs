@@ -18,9 +18,9 @@ pub(crate) enum Presence {
     Some,
 }
 
-/// Which of the first `rows` rows have a value; a column without bitmap has them all.
-pub(crate) fn presence(valid: Option<&[u8]>, rows: usize) -> Presence {
-    let present = match valid {
+/// How many of the first `rows` rows have a value; a column without bitmap has them all.
+pub(crate) fn present(valid: Option<&[u8]>, rows: usize) -> usize {
+    match valid {
         None => rows,
         Some(valid) => {
             let whole = valid.get(..rows / 8).unwrap_or_default();
@@ -30,8 +30,12 @@ pub(crate) fn presence(valid: Option<&[u8]>, rows: usize) -> Presence {
             }
             count
         }
-    };
-    match present {
+    }
+}
+
+/// Which of the first `rows` rows have a value.
+pub(crate) fn presence(valid: Option<&[u8]>, rows: usize) -> Presence {
+    match present(valid, rows) {
         0 => Presence::None,
         n if n == rows => Presence::All,
         _ => Presence::Some,
@@ -116,10 +120,7 @@ impl Sealer {
 }
 
 /// What the first batch's seal begins with: the checksum of everything that gives the rows their meaning.
-pub(crate) fn header_chain<'a>(
-    metadata: [&str; 3],
-    dictionaries: impl IntoIterator<Item = &'a [String]>,
-) -> u32 {
+pub(crate) fn header_chain<'a>(metadata: [&str; 3], dictionaries: impl IntoIterator<Item = &'a [String]>) -> u32 {
     let mut crc = 0;
     let mut add = |bytes: &[u8]| {
         crc = crc32c_append(crc, &(bytes.len() as u64).to_le_bytes());

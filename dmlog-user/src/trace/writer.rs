@@ -115,8 +115,7 @@ impl<W: Write> TraceWriter<W> {
         let time_ns = item.time().0;
         if self.columns.rows() == 0 {
             self.batch_start_ns = time_ns;
-        } else if self.columns.rows() >= MAX_BATCH_ITEMS
-            || time_ns.saturating_sub(self.batch_start_ns) >= BATCH_SPAN_NS
+        } else if self.columns.rows() >= MAX_BATCH_ITEMS || time_ns.saturating_sub(self.batch_start_ns) >= BATCH_SPAN_NS
         {
             self.flush_batch()?;
             self.batch_start_ns = time_ns;

@@ -1,0 +1,142 @@
+//! A trace as the command line names it: a path, or `-` for what comes on stdin; and times within it.
+
+use std::fs::File;
+use std::io::{self, Read};
+use std::path::{Path, PathBuf};
+use std::str::FromStr;
+
+use anyhow::Context as _;
+
+use super::exit::{Exit, Failure};
+use crate::event::ids::MonoNs;
+use crate::trace::error::TraceError;
+use crate::trace::reader::TraceReader;
+
+/// Where a trace comes from.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct TraceFile(PathBuf);
+
+/// Reads from a file or from stdin.
+pub type Source = Box<dyn Read>;
+
+impl From<&Path> for TraceFile {
+    fn from(path: &Path) -> Self {
+        Self(path.to_owned())
+    }
+}
+
+impl TraceFile {
+    /// Is it stdin, which can be read only once?
+    pub fn is_stdin(&self) -> bool {
+        self.0 == Path::new("-")
+    }
+
+    /// Opens it and reads its header.
+    ///
+    /// # Errors
+    /// [`Exit::Io`] for what cannot be opened or is no trace.
+    pub fn open(&self) -> Result<TraceReader<Source>, Failure> {
+        let source: Source = if self.is_stdin() {
+            Box::new(io::stdin().lock())
+        } else {
+            let file = File::open(&self.0).with_context(|| format!("cannot open `{}`", self.name()));
+            Box::new(file.map_err(|error| Failure::new(Exit::Io, error))?)
+        };
+        TraceReader::new(source).map_err(|error| self.failure(error))
+    }
+
+    /// An error of this trace, with its name.
+    pub fn failure(&self, error: TraceError) -> Failure {
+        Failure::new(Exit::Io, anyhow::Error::new(error).context(format!("`{}`", self.name())))
+    }
+
+    /// Its name for messages, without control characters.
+    pub fn name(&self) -> String {
+        if self.is_stdin() {
+            return "stdin".to_owned();
+        }
+        self.0.display().to_string().chars().map(|c| if c.is_control() { '\u{fffd}' } else { c }).collect()
+    }
+}
+
+/// A time within a trace, as typed: `1.5s` or `250ms` from its start, or seconds of the monotonic clock as `print` shows
+/// them.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum TraceTime {
+    /// Nanoseconds from the start of the trace.
+    FromStart(u64),
+    /// A point of the monotonic clock.
+    At(MonoNs),
+}
+
+impl TraceTime {
+    /// The point of the monotonic clock, in a trace that starts at `start`.
+    pub fn resolve(self, start: MonoNs) -> MonoNs {
+        match self {
+            Self::FromStart(ns) => MonoNs(start.0.saturating_add(ns)),
+            Self::At(time) => time,
+        }
+    }
+}
+
+/// A text that is no [`TraceTime`].
+#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
+#[error(
+    "expected a time from the start such as `1.5s`, `250ms`, `10us`, `2m`, or seconds of the monotonic clock such as `5012.25`"
+)]
+pub struct NotATime;
+
+impl FromStr for TraceTime {
+    type Err = NotATime;
+
+    fn from_str(text: &str) -> Result<Self, NotATime> {
+        const UNITS: [(&str, u32); 4] = [("ms", 6), ("us", 3), ("ns", 0), ("s", 9)];
+        if let Some(minutes) = text.strip_suffix('m') {
+            return Ok(Self::FromStart(decimal(minutes, 9)?.checked_mul(60).ok_or(NotATime)?));
+        }
+        for (unit, digits) in UNITS {
+            if let Some(number) = text.strip_suffix(unit) {
+                return Ok(Self::FromStart(decimal(number, digits)?));
+            }
+        }
+        Ok(Self::At(MonoNs(decimal(text, 9)?)))
+    }
+}
+
+/// A decimal number times 10 to the power of `digits`, exactly.
+fn decimal(text: &str, digits: u32) -> Result<u64, NotATime> {
+    let (whole, fraction) = text.split_once('.').unwrap_or((text, ""));
+    let all_digits = |part: &str| part.bytes().all(|byte| byte.is_ascii_digit());
+    let places = u32::try_from(fraction.len()).unwrap_or(u32::MAX);
+    if whole.is_empty() || !all_digits(whole) || !all_digits(fraction) || places > digits {
+        return Err(NotATime);
+    }
+    let number = |part: &str| if part.is_empty() { Ok(0) } else { part.parse::<u64>().map_err(|_too_long| NotATime) };
+    let fraction = number(fraction)?.checked_mul(10u64.pow(digits - places)).ok_or(NotATime)?;
+    number(whole)?.checked_mul(10u64.pow(digits)).and_then(|whole| whole.checked_add(fraction)).ok_or(NotATime)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::{NotATime, TraceTime};
+    use crate::event::ids::MonoNs;
+
+    #[test]
+    fn times_are_exact() {
+        let cases = [
+            ("1.5s", TraceTime::FromStart(1_500_000_000)),
+            ("250ms", TraceTime::FromStart(250_000_000)),
+            ("0.25us", TraceTime::FromStart(250)),
+            ("7ns", TraceTime::FromStart(7)),
+            ("2m", TraceTime::FromStart(120_000_000_000)),
+            ("5012.25", TraceTime::At(MonoNs(5_012_250_000_000))),
+            ("0", TraceTime::At(MonoNs(0))),
+        ];
+        for (text, expected) in cases {
+            assert_eq!(text.parse(), Ok(expected), "{text}");
+        }
+        for text in ["", "s", "-1s", "1.5ns", "1e3", "1h", "+1", "18446744073709551615s", "0.0000000001", "1.5.2s"] {
+            assert_eq!(text.parse::<TraceTime>(), Err(NotATime), "{text}");
+        }
+    }
+}

@@ -1,0 +1,9 @@
+//! Traces as files: what a damaged, cut or foreign one does, what a real one costs, who else can read one.
+
+#![expect(clippy::unwrap_used, reason = "a test that cannot go on panics, and a panic has a place")]
+
+mod damage;
+mod hostile;
+mod pyarrow;
+mod size;
+mod workload;
