@@ -3,7 +3,9 @@
 //! ```text
 //! what was captured, and what is missing      (this file)
 //! one part per mirror                         (device)
-//!   failures, reads and writes, flushes, regions, processes, recovery, log daemon, operations
+//!   failures, operations                      (device)
+//!   reads, writes, processes                  (io)
+//!   flushes, regions, recovery, log daemon    (log)
 //! ```
 
 use super::coverage::{HookCounts, HookGroup, groups};
@@ -16,8 +18,8 @@ use crate::event::facts::{CaptureFacts, Probe};
 use crate::session::snapshot::Snapshot;
 
 mod device;
-#[cfg(test)]
-mod tests;
+mod io;
+mod log;
 
 /// The page.
 pub fn render(report: &Report<'_>) -> String {

@@ -1,0 +1,142 @@
+//! The part of one mirror that is about reads and writes, and who made them.
+
+use super::device::{PERCENTILES, heading, percentiles};
+use crate::analysis::catalogue::{
+    BYTES, BYTES_RATE, COUNT, ERRORS, LATENCY_MAX, LATENCY_P50, LATENCY_P99, LEGS_SHARE, OWN_FLUSH_SHARE, PASS_SHARE,
+    RATE, READ_BYTES, READS, TGID, WRITE_BYTES, WRITES,
+};
+use crate::analysis::io::IoSummary;
+use crate::analysis::latency::LatencySummary;
+use crate::analysis::processes::{ProcessSummary, ProcessTable};
+use crate::event::facts::CaptureFacts;
+use crate::export::number::{bytes, bytes_per_s, count, counted, duration, harmless, per_s, ratio};
+use crate::export::table::{MISSING, Table, note};
+
+pub(super) fn render(io: &IoSummary, facts: &CaptureFacts, out: &mut String) {
+    if io.kinds.is_empty() {
+        if !facts.coverage.is_empty() && !facts.io {
+            heading("Reads and writes were not recorded (--no-io)", out);
+        }
+        return;
+    }
+    heading("Reads and writes, from entry to end as their submitter sees it", out);
+    let mut table =
+        Table::default().words("kind").numbers(&[COUNT, RATE, BYTES, BYTES_RATE, ERRORS]).numbers(&PERCENTILES);
+    for kind in &io.kinds {
+        let mut row = vec![
+            kind.kind.to_owned(),
+            count(kind.count),
+            per_s(kind.rate_per_s),
+            bytes(kind.bytes),
+            bytes_per_s(kind.bytes_per_s),
+            count(kind.errors),
+        ];
+        row.append(&mut percentiles(kind.latency.as_ref()));
+        table.row(row);
+    }
+    table.render(out);
+    write_wait(io, out);
+    under_way(io, out);
+}
+
+fn write_wait(io: &IoSummary, out: &mut String) {
+    let wait = &io.write_wait;
+    if let Some(share) = wait.dirtied_flush_wait_ratio {
+        note(
+            &format!(
+                "{} of the writes' latency was spent waiting for dirtied flushes ({} of {} writes waited)",
+                ratio(share),
+                count(wait.writes_that_waited),
+                count(wait.writes),
+            ),
+            out,
+        );
+    }
+    if let (Some(pass), Some(flush), Some(legs)) = (wait.pass_wait_ratio, wait.flush_wait_ratio, wait.legs_ratio) {
+        note(
+            &format!(
+                "it went to: {} {}, {} {}, {} {}",
+                PASS_SHARE.title,
+                ratio(pass),
+                OWN_FLUSH_SHARE.title,
+                ratio(flush),
+                LEGS_SHARE.title,
+                ratio(legs),
+            ),
+            out,
+        );
+        if wait.writes_split < wait.writes {
+            let (split, writes) = (count(wait.writes_split), count(wait.writes));
+            note(&format!("that split is of the {split} writes of {writes} whose pass and flush were seen"), out);
+        }
+    }
+    if wait.writes_delayed_by_recovery > 0 {
+        note(
+            &format!(
+                "{} writes waited for the recovery of their region, {} together",
+                count(wait.writes_delayed_by_recovery),
+                duration(wait.recovery_delay_ns),
+            ),
+            out,
+        );
+    }
+    if wait.writes_not_explained > 0 {
+        let writes = count(wait.writes_not_explained);
+        note(&format!("{writes} writes took longer than flushes are remembered: not in these shares"), out);
+    }
+}
+
+fn under_way(io: &IoSummary, out: &mut String) {
+    let under_way = &io.under_way;
+    if let Some(oldest_ns) = under_way.oldest_under_way_ns {
+        note(
+            &format!(
+                "{} and {} had not ended, the oldest after {}",
+                counted(under_way.writes_under_way, "write"),
+                counted(under_way.reads_under_way, "read"),
+                duration(oldest_ns),
+            ),
+            out,
+        );
+    }
+    if io.ends_without_entry > 0 {
+        let ends = counted(io.ends_without_entry, "bio");
+        note(&format!("{ends} ended whose entry was not seen"), out);
+    }
+    if io.writes_without_region > 0 {
+        let writes = counted(io.writes_without_region, "write");
+        note(&format!("{writes} could not be placed in a region: its size is not known"), out);
+    }
+}
+
+pub(super) fn processes(processes: &ProcessTable, out: &mut String) {
+    if processes.rows.is_empty() {
+        return;
+    }
+    heading("Processes that read and wrote", out);
+    let mut table = Table::default().words("command").number(TGID);
+    table = table.numbers(&[WRITES, WRITE_BYTES, READS, READ_BYTES, LATENCY_P50, LATENCY_P99, LATENCY_MAX]);
+    let mut row = |name: String, tgid: String, process: &ProcessSummary| {
+        let latency = |pick: fn(&LatencySummary) -> u64| {
+            process.write_latency.as_ref().map_or_else(|| MISSING.to_owned(), |latency| duration(pick(latency)))
+        };
+        table.row(vec![
+            name,
+            tgid,
+            count(process.writes),
+            bytes(process.write_bytes),
+            count(process.reads),
+            bytes(process.read_bytes),
+            latency(|l| l.latency_ns_p50),
+            latency(|l| l.latency_ns_p99),
+            latency(|l| l.latency_ns_max),
+        ]);
+    };
+    for process in &processes.rows {
+        row(harmless(&process.comm), process.tgid.to_string(), process);
+    }
+    if let Some(other) = &processes.other {
+        row("(others)".to_owned(), MISSING.to_owned(), other);
+    }
+    table.render(out);
+}

@@ -1,0 +1,157 @@
+//! The part of one mirror that is about its log: flushes, regions, recovery, and the daemon of a userspace log.
+
+use super::device::{PERCENTILES, heading, list, percentiles};
+use crate::analysis::catalogue::{
+    CLEARS, CLEARS_CARRIED, COUNT, DURATION, ERRORS, FIRST_REGIONS, FIRST_SECTOR, LAST_SECTOR, MARKS, MARKS_CARRIED,
+    RATE, RE_MARKS, REGION, RESULT, START_TIME, WRITE_BYTES, WRITES,
+};
+use crate::analysis::consults::ConsultSummary;
+use crate::analysis::flush::FlushSummary;
+use crate::analysis::recovery::RecoverySummary;
+use crate::export::number::{bytes, bytes_per_s, count, counted, duration, error, moment, per_s};
+use crate::export::table::{MISSING, Table, note};
+use crate::session::snapshot::{DeviceSnapshot, RegionsSnapshot};
+
+pub(super) fn flushes(flush: &FlushSummary, out: &mut String) {
+    if flush.kinds.is_empty() {
+        return;
+    }
+    heading("Flushes of the log", out);
+    let mut table = Table::default().words("kind").numbers(&[COUNT, RATE, ERRORS, MARKS_CARRIED]).numbers(&PERCENTILES);
+    for kind in &flush.kinds {
+        let mut row = vec![
+            spoken_kind(kind.kind).to_owned(),
+            count(kind.count),
+            per_s(kind.rate_per_s),
+            count(kind.errors),
+            count(kind.marks_carried),
+        ];
+        row.append(&mut percentiles(kind.latency.as_ref()));
+        table.row(row);
+    }
+    table.render(out);
+    let did_work = |kind: &str| kind != "no_op";
+    let mut table = Table::default().number(START_TIME).number(DURATION).words("kind").number(RESULT);
+    table = table.numbers(&[MARKS_CARRIED, CLEARS_CARRIED]).words(FIRST_REGIONS.title);
+    for slow in flush.slowest.iter().filter(|slow| did_work(slow.kind)) {
+        table.row(vec![
+            moment(slow.start_ns),
+            duration(slow.duration_ns),
+            spoken_kind(slow.kind).to_owned(),
+            error(i64::from(slow.result)),
+            count(slow.marks_carried),
+            count(slow.clears_carried),
+            list(&slow.first_regions),
+        ]);
+    }
+    if !table.is_empty() {
+        heading("Slowest flushes, with the marks and clears that they carried", out);
+        table.render(out);
+    }
+}
+
+/// A kind of flush as the text form of events spells it.
+fn spoken_kind(kind: &str) -> &str {
+    match kind {
+        "cleaned_only" => "cleaned-only",
+        "no_op" => "no-op",
+        other => other,
+    }
+}
+
+pub(super) fn regions(regions: &RegionsSnapshot, out: &mut String) {
+    let totals = &regions.totals;
+    if totals.marks + totals.clears == 0 {
+        return;
+    }
+    heading("Regions", out);
+    note(
+        &format!(
+            "{} of {}, {}; {} came within a second of the region's clear",
+            counted(totals.marks, "mark"),
+            counted(totals.marked_regions, "region"),
+            counted(totals.clears, "clear"),
+            counted(totals.re_marks, "mark"),
+        ),
+        out,
+    );
+    if totals.other.marks + totals.other.clears > 0 {
+        note(
+            &format!(
+                "more regions than are told apart: {} marks and {} clears are of regions that are not listed",
+                count(totals.other.marks),
+                count(totals.other.clears),
+            ),
+            out,
+        );
+    }
+    if regions.most_marked.is_empty() {
+        return;
+    }
+    let mut table = Table::default().numbers(&[REGION, FIRST_SECTOR, LAST_SECTOR, MARKS, CLEARS, RE_MARKS, WRITES]);
+    table = table.number(WRITE_BYTES);
+    for region in &regions.most_marked {
+        let sector = |sector: Option<u64>| sector.map_or_else(|| MISSING.to_owned(), |sector| sector.to_string());
+        table.row(vec![
+            region.region.to_string(),
+            sector(region.sectors.map(|range| range.first_sector)),
+            sector(region.sectors.map(|range| range.last_sector)),
+            count(region.marks),
+            count(region.clears),
+            count(region.re_marks),
+            count(region.writes),
+            bytes(region.write_bytes),
+        ]);
+    }
+    table.render(out);
+}
+
+pub(super) fn recovery(recovery: &RecoverySummary, device: &DeviceSnapshot, out: &mut String) {
+    if recovery.regions_handed_out + recovery.regions_recovered + recovery.regions_failed + recovery.copies == 0 {
+        return;
+    }
+    heading("Recovery", out);
+    note(
+        &format!(
+            "{} regions handed out, {} recovered, {} failed; {} copied in {}",
+            count(recovery.regions_handed_out),
+            count(recovery.regions_recovered),
+            count(recovery.regions_failed),
+            bytes(recovery.copied_bytes),
+            duration(recovery.active_ns),
+        ),
+        out,
+    );
+    if let Some(regions_per_s) = recovery.regions_per_s {
+        let speed = recovery.bytes_per_s.map_or_else(String::new, |rate| format!(", {}", bytes_per_s(rate)));
+        let left = match recovery.time_left_ns {
+            Some(left_ns) if left_ns > 0 => format!("; at that rate the rest takes {} more", duration(left_ns)),
+            Some(_) | None => String::new(),
+        };
+        note(&format!("{} regions per second{speed}{left}", per_s(regions_per_s)), out);
+    }
+    if let Some(latency) = &recovery.latency {
+        let cells = percentiles(Some(latency));
+        let told: Vec<String> =
+            PERCENTILES.iter().zip(cells).map(|(metric, cell)| format!("{} {cell}", metric.title)).collect();
+        note(&format!("copies took {}; {} with errors", told.join(", "), count(recovery.copy_errors)), out);
+    }
+    if let Some(false) = device.targets.last().and_then(|target| target.sync.in_sync) {
+        note("the mirror was not in sync at the end", out);
+    }
+}
+
+pub(super) fn consults(consults: &[ConsultSummary], out: &mut String) {
+    if consults.is_empty() {
+        return;
+    }
+    heading("Round trips to the userspace log daemon", out);
+    let mut table = Table::default().words("request").numbers(&[COUNT, RATE, ERRORS]).numbers(&PERCENTILES);
+    for consult in consults {
+        let mut row =
+            vec![consult.request.to_owned(), count(consult.count), per_s(consult.rate_per_s), count(consult.errors)];
+        row.append(&mut percentiles(consult.latency.as_ref()));
+        table.row(row);
+    }
+    table.render(out);
+}
