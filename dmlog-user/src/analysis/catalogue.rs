@@ -18,6 +18,8 @@ pub enum Unit {
     BytesPerSecond,
     /// A share from 0 to 1.
     Ratio,
+    /// How many of one thing come with one of another, on average.
+    Mean,
     /// A place on a device, in sectors of 512 bytes.
     Sector,
     /// A length in sectors of 512 bytes.
@@ -38,6 +40,7 @@ impl Unit {
             Self::Bytes => "bytes",
             Self::BytesPerSecond => "bytes/s",
             Self::Ratio => "ratio",
+            Self::Mean => "mean",
             Self::Sector => "sector",
             Self::Sectors => "sectors",
             Self::Index => "index",
@@ -106,6 +109,8 @@ metrics! {
     LOG "log" Index "log";
 
     MARKS_CARRIED "marks_carried" Count "marks";
+    MARKS_PER_FLUSH "marks_per_dirtied_flush" Mean "marks per dirtied flush";
+    FLUSHES_PER_WRITE "io_flushes_per_write" Mean "flushes with I/O per write";
     CLEARS_CARRIED "clears_carried" Count "clears";
     FIRST_REGIONS "first_regions" Index "first regions";
 

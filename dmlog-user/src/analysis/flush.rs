@@ -165,8 +165,9 @@ impl Flushes {
         }
     }
 
-    /// What is told of the flushes, over a time of `span_ns` that starts at `origin`; at most `top` slow ones.
-    pub fn summary(&self, span_ns: u64, origin: MonoNs, top: usize) -> FlushSummary {
+    /// What is told of the flushes, over a time of `span_ns`; times from `origin`; at most `top` slow ones. `writes` is how
+    /// many writes entered the mirror in that time.
+    pub fn summary(&self, span_ns: u64, origin: MonoNs, top: usize, writes: u64) -> FlushSummary {
         let kinds = KIND_NAMES.iter().zip(&self.by_kind).filter(|(_, counters)| counters.count > 0);
         let kinds = kinds.map(|(name, counters)| FlushKindSummary {
             kind: name,
@@ -178,11 +179,19 @@ impl Flushes {
         });
         let mut slowest: Vec<&FlushSeen> = self.slowest.iter().collect();
         slowest.sort_unstable_by_key(|flush| (std::cmp::Reverse(flush.duration_ns), flush.time, flush.log));
+        let [dirtied, cleaned_only, _, unknown] = &self.by_kind;
+        let with_io = dirtied.count + cleaned_only.count;
         FlushSummary {
             kinds: kinds.collect(),
+            marks_per_dirtied_flush: mean(dirtied.marks, dirtied.count),
+            io_flushes_per_write: mean(with_io, writes).filter(|_| unknown.count == 0),
             slowest: slowest.into_iter().take(top).map(|flush| SlowFlush::of(flush, origin)).collect(),
         }
     }
+}
+
+fn mean(all: u64, of: u64) -> Option<f64> {
+    if of == 0 { None } else { Some(all as f64 / of as f64) }
 }
 
 /// What is told of the flushes of a device.
@@ -191,6 +200,11 @@ pub struct FlushSummary {
     /// One row per kind that was seen; in JSON an object by kind.
     #[serde(serialize_with = "by_name")]
     pub kinds: Vec<FlushKindSummary>,
+    /// Marks that a dirtied flush carried on average: 1 means that the worker found no two writes to join.
+    pub marks_per_dirtied_flush: Option<f64>,
+    /// Dirtied and cleaned-only flushes for every write that entered; `None` without writes, or where the kind of some
+    /// flush is not known.
+    pub io_flushes_per_write: Option<f64>,
     /// The slowest, slowest first.
     pub slowest: Vec<SlowFlush>,
 }
@@ -283,7 +297,7 @@ mod tests {
         flushes.observe(&flush(30, 50, Some(FlushKind::CleanedOnly), 0));
         flushes.observe(&flush(40, 1, Some(FlushKind::NoOp), 0));
         flushes.observe(&flush(50, 9, None, 0));
-        let summary = flushes.summary(2_000_000_000, MonoNs(0), 10);
+        let summary = flushes.summary(2_000_000_000, MonoNs(0), 10, 2);
         let rows: Vec<_> = summary.kinds.iter().map(|k| (k.kind, k.count, k.errors)).collect();
         assert_eq!(rows, [("dirtied", 2, 1), ("cleaned_only", 1, 0), ("no_op", 1, 0), ("unknown", 1, 0)]);
         assert!((summary.kinds[0].rate_per_s - 1.0).abs() < 1e-12);
@@ -303,7 +317,8 @@ mod tests {
             flushes.observe(&flush(n, n, Some(FlushKind::Dirtied), 0));
         }
         flushes.observe(&slow);
-        let summary = flushes.summary(1, MonoNs(1_000_000), SLOWEST_MAX);
+        let summary = flushes.summary(1, MonoNs(1_000_000), SLOWEST_MAX, 0);
+        assert_eq!((summary.marks_per_dirtied_flush, summary.io_flushes_per_write), (Some(10.0 / 501.0), None));
         let durations: Vec<u64> = summary.slowest.iter().map(|s| s.duration_ns).collect();
         let expected: Vec<u64> = std::iter::once(1_000_000).chain((401..500).rev()).collect();
         assert_eq!(durations, expected);

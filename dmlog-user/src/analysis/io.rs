@@ -149,6 +149,11 @@ impl Io {
         self.wait.absorb(&other.wait);
     }
 
+    /// How many writes entered.
+    pub fn writes(&self) -> u64 {
+        self.by_kind[kind_index(IoKind::Write)].entered
+    }
+
     /// What is told of the bios, over a time of `span_ns`.
     pub fn summary(&self, span_ns: u64, under_way: UnderWay) -> IoSummary {
         let kinds =

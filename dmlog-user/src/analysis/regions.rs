@@ -308,13 +308,17 @@ mod tests {
         let (mut regions, mut budget) = (Regions::default(), 10);
         regions.mark(Region(1), MonoNs(SECOND), &mut budget);
         regions.clear(Region(1), MonoNs(2 * SECOND), &mut budget);
-        regions.mark(Region(1), MonoNs(2 * SECOND + RE_MARK_NS), &mut budget);
+        regions.mark(Region(1), MonoNs(2 * SECOND + SECOND / 2), &mut budget);
         // A second mark without a clear between is not one more.
-        regions.mark(Region(1), MonoNs(2 * SECOND + RE_MARK_NS + 1), &mut budget);
-        regions.clear(Region(1), MonoNs(5 * SECOND), &mut budget);
-        regions.mark(Region(1), MonoNs(5 * SECOND + RE_MARK_NS + 1), &mut budget);
+        regions.mark(Region(1), MonoNs(2 * SECOND + SECOND / 2 + 1), &mut budget);
         assert_eq!(regions.totals().re_marks, 1);
-        assert_eq!(regions.totals().marks, 4);
+        regions.clear(Region(1), MonoNs(5 * SECOND), &mut budget);
+        regions.mark(Region(1), MonoNs(5 * SECOND + RE_MARK_NS), &mut budget);
+        assert_eq!(regions.totals().re_marks, 2);
+        regions.clear(Region(1), MonoNs(7 * SECOND), &mut budget);
+        regions.mark(Region(1), MonoNs(7 * SECOND + RE_MARK_NS + 1), &mut budget);
+        assert_eq!(regions.totals().re_marks, 2);
+        assert_eq!(regions.totals().marks, 5);
     }
 
     #[test]

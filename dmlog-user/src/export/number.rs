@@ -99,7 +99,7 @@ pub fn by_unit(unit: Unit, value: u64) -> String {
         Unit::Bytes => bytes(value),
         Unit::BytesPerSecond => format!("{}/s", bytes(value)),
         Unit::Index | Unit::Sector | Unit::Sectors | Unit::Error => value.to_string(),
-        Unit::Count | Unit::PerSecond | Unit::Ratio => count(value),
+        Unit::Count | Unit::PerSecond | Unit::Ratio | Unit::Mean => count(value),
     }
 }
 

@@ -113,7 +113,7 @@ pub(super) fn processes(processes: &ProcessTable, out: &mut String) {
     if processes.rows.is_empty() {
         return;
     }
-    heading("Processes that read and wrote", out);
+    heading("Processes that read and wrote, with the latency of their writes", out);
     let mut table = Table::default().words("command").number(TGID);
     table = table.numbers(&[WRITES, WRITE_BYTES, READS, READ_BYTES, LATENCY_P50, LATENCY_P99, LATENCY_MAX]);
     let mut row = |name: String, tgid: String, process: &ProcessSummary| {

@@ -2,8 +2,8 @@
 
 use super::device::{PERCENTILES, heading, list, percentiles};
 use crate::analysis::catalogue::{
-    CLEARS, CLEARS_CARRIED, COUNT, DURATION, ERRORS, FIRST_REGIONS, FIRST_SECTOR, LAST_SECTOR, MARKS, MARKS_CARRIED,
-    RATE, RE_MARKS, REGION, RESULT, START_TIME, WRITE_BYTES, WRITES,
+    CLEARS, CLEARS_CARRIED, COUNT, DURATION, ERRORS, FIRST_REGIONS, FIRST_SECTOR, FLUSHES_PER_WRITE, LAST_SECTOR,
+    MARKS, MARKS_CARRIED, MARKS_PER_FLUSH, RATE, RE_MARKS, REGION, RESULT, START_TIME, WRITE_BYTES, WRITES,
 };
 use crate::analysis::consults::ConsultSummary;
 use crate::analysis::flush::FlushSummary;
@@ -30,6 +30,12 @@ pub(super) fn flushes(flush: &FlushSummary, out: &mut String) {
         table.row(row);
     }
     table.render(out);
+    let told = [(MARKS_PER_FLUSH, flush.marks_per_dirtied_flush), (FLUSHES_PER_WRITE, flush.io_flushes_per_write)];
+    let told: Vec<String> =
+        told.iter().filter_map(|(metric, mean)| Some(format!("{} {}", per_s((*mean)?), metric.title))).collect();
+    if !told.is_empty() {
+        note(&told.join(", "), out);
+    }
     let did_work = |kind: &str| kind != "no_op";
     let mut table = Table::default().number(START_TIME).number(DURATION).words("kind").number(RESULT);
     table = table.numbers(&[MARKS_CARRIED, CLEARS_CARRIED]).words(FIRST_REGIONS.title);
