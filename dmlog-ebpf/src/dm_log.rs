@@ -100,7 +100,7 @@ pub fn int_and_identify<R: Return, const HOOK: u16>(site: &R, _: &Returned, resu
 /// Entry of `disk_flush`: why it is going to do what it does.
 #[inline(always)]
 pub fn touched_bits<L: Lane>(site: &L) -> u64 {
-    let context: Option<u64> = probe(site.argument(0), offset!(log_context));
+    let context: Option<u64> = L::member(site.argument(0), offset!(log_context));
     let Some(context) = context else { return 0 };
     // The two flags are neighbours in every known layout: one read for both.
     if offset!(log_c_touched_dirtied) == ABSENT

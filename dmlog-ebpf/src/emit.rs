@@ -1,6 +1,7 @@
 //! Writes records into the ring.
 
 use core::arch::asm;
+use core::mem::offset_of;
 
 use aya_ebpf::bindings::{BPF_RB_FORCE_WAKEUP, BPF_RB_NO_WAKEUP};
 use aya_ebpf::helpers::bpf_get_smp_processor_id;
@@ -97,18 +98,31 @@ fn write<L: Lane>(hook: u16, kind: u16, flags: u16, moment: &Moment, duration_ns
         return;
     }
     reserve::<L, CallRecord>(hook, |entry, seq| {
-        let header = header(hook, kind, flags, moment, call.object, seq);
-        let record = entry.as_mut_ptr();
-        // SAFETY: the reserved memory. One store for each field: neighbours that are zero would become a call of `memset`.
-        unsafe {
-            (&raw mut (*record).header).write(header);
-            (&raw mut (*record).duration_ns).write_volatile(duration_ns);
-            (&raw mut (*record).region).write_volatile(call.region);
-            (&raw mut (*record).result).write_volatile(call.result);
-            (&raw mut (*record).arg).write_volatile(call.arg);
+        // SAFETY: a helper without preconditions.
+        let cpu = u64::from(unsafe { bpf_get_smp_processor_id() } as u16);
+        // The narrow fields of the header as two words: two stores instead of six, on the way that every call takes.
+        let numbers = u64::from(seq) | u64::from(moment.tid()) << 32;
+        let kinds = u64::from(kind) | cpu << 16 | u64::from(flags) << 32 | u64::from(hook) << 48;
+        let words = [moment.time_ns, call.object, numbers, kinds, duration_ns, call.region, call.result as u64, call.arg];
+        let record = entry.as_mut_ptr().cast::<u64>();
+        for (place, word) in words.into_iter().enumerate() {
+            // SAFETY: the reserved memory, eight words long. Volatile: neighbours that are zero would become `memset`.
+            unsafe { record.add(place).write_volatile(word) };
         }
     });
 }
+
+/// The words above are the record's fields on a little-endian machine.
+const _: () = {
+    assert!(cfg!(target_endian = "little"));
+    assert!(size_of::<CallRecord>() == 8 * size_of::<u64>());
+    assert!(offset_of!(Header, time_ns) == 0 && offset_of!(Header, object) == 8);
+    assert!(offset_of!(Header, seq) == 16 && offset_of!(Header, tid) == 20);
+    assert!(offset_of!(Header, kind) == 24 && offset_of!(Header, cpu) == 26);
+    assert!(offset_of!(Header, flags) == 28 && offset_of!(Header, hook) == 30);
+    assert!(offset_of!(CallRecord, duration_ns) == 32 && offset_of!(CallRecord, region) == 40);
+    assert!(offset_of!(CallRecord, result) == 48 && offset_of!(CallRecord, arg) == 56);
+};
 
 /// A header; every byte is written.
 #[inline(always)]

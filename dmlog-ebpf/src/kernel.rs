@@ -8,41 +8,42 @@ use core::mem::MaybeUninit;
 use core::ptr::read_volatile;
 
 use aya_ebpf::helpers::generated::bpf_probe_read_kernel;
-use dmlog_common::config::{ABSENT, Layout, Switches};
+use dmlog_common::config::ABSENT;
 
-use crate::maps::{LAYOUT, SWITCHES};
+use crate::maps::SWITCHES;
 
 /// An offset of the running kernel. Volatile: the compiler must not fold in the value of this object file, and the
 /// verifier folds in the loaded one.
 macro_rules! offset {
     ($field:ident) => {
-        // SAFETY: a read of an initialised static.
-        unsafe { core::ptr::read_volatile(&raw const $crate::maps::LAYOUT.$field) }
+        $crate::kernel::constant(&$crate::maps::LAYOUT.$field)
     };
 }
 pub(crate) use offset;
 
-const _: fn() -> (&'static Layout, &'static Switches) = || (&LAYOUT, &SWITCHES);
+/// A value of a read-only global.
+#[inline(always)]
+pub fn constant(global: &'static u32) -> u32 {
+    // SAFETY: a reference is valid to read.
+    unsafe { read_volatile(global) }
+}
 
 /// Whether only some devices are recorded.
 #[inline(always)]
 pub fn filtering() -> bool {
-    // SAFETY: a read of an initialised static.
-    unsafe { read_volatile(&raw const SWITCHES.filter) != 0 }
+    constant(&SWITCHES.filter) != 0
 }
 
 /// Whether reads that must not block are recorded.
 #[inline(always)]
 pub fn reads() -> bool {
-    // SAFETY: a read of an initialised static.
-    unsafe { read_volatile(&raw const SWITCHES.reads) != 0 }
+    constant(&SWITCHES.reads) != 0
 }
 
 /// Index of the argument that holds the bio in dm-raid1's callbacks.
 #[inline(always)]
 pub fn callback_context_argument() -> u32 {
-    // SAFETY: a read of an initialised static.
-    unsafe { read_volatile(&raw const SWITCHES.callback_context_argument) }
+    constant(&SWITCHES.callback_context_argument)
 }
 
 /// Copies a `T` from `base + offset`; `None` if the offset is not known or the address is bad.

@@ -111,7 +111,7 @@ impl Capture {
             callback_context_argument: callback_argument(&facts),
             reserved: 0,
         };
-        let mut plan = Plan::new(&facts, options.wishes);
+        let mut plan = Plan::new(&facts, &options.wishes);
         let mut loader = Loader::new(&layout, &switches, options.ring_bytes, &names)?;
         let ring = loader.take_ring()?;
         loader.attach(&mut plan);
@@ -139,7 +139,7 @@ impl Capture {
         let mut capture = Self {
             facts: header,
             plan,
-            wishes: options.wishes,
+            wishes: options.wishes.clone(),
             loader,
             ring,
             resolver: Resolver::new(),
@@ -213,7 +213,7 @@ impl Capture {
         if changed {
             privileges::with_permitted(|| {
                 let (facts, _) = HostFacts::probe();
-                let mut plan = Plan::new(&facts, self.wishes);
+                let mut plan = Plan::new(&facts, &self.wishes);
                 self.loader.attach(&mut plan);
                 self.plan = plan;
             });

@@ -21,7 +21,7 @@ pub enum ProbeChoice {
 }
 
 /// What to record.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Wishes {
     /// Which probes may be used.
     pub probe: ProbeChoice,
@@ -29,6 +29,8 @@ pub struct Wishes {
     pub io: bool,
     /// Record reads of the sync bits that must not block.
     pub reads: bool,
+    /// Only these functions; empty means all.
+    pub only: Vec<String>,
 }
 
 /// One hook and what is to be done with it.
@@ -69,7 +71,7 @@ pub struct Plan {
 
 impl Plan {
     /// Decides.
-    pub fn new(facts: &HostFacts, wishes: Wishes) -> Self {
+    pub fn new(facts: &HostFacts, wishes: &Wishes) -> Self {
         let decisions = HOOKS
             .iter()
             .zip(0..)
@@ -107,9 +109,12 @@ impl Plan {
     }
 }
 
-fn decide(hook: &Hook, facts: &HostFacts, wishes: Wishes) -> (Action, String) {
+fn decide(hook: &Hook, facts: &HostFacts, wishes: &Wishes) -> (Action, String) {
     if hook.group == Group::Io && !wishes.io {
         return (Action::Off, "left out by `--no-io`".to_owned());
+    }
+    if !wishes.only.is_empty() && !wishes.only.iter().any(|name| name == hook.function) {
+        return (Action::Off, "left out by `--hook`".to_owned());
     }
     if !facts.modules.contains_key(hook.module) {
         let reason = format!("module `{}` is not loaded; probed when it is", hook.module);
@@ -129,7 +134,7 @@ fn decide(hook: &Hook, facts: &HostFacts, wishes: Wishes) -> (Action, String) {
 }
 
 /// The BTF id to attach fentry to, or why not.
-fn fentry(hook: &Hook, facts: &HostFacts, wishes: Wishes) -> Result<u32, String> {
+fn fentry(hook: &Hook, facts: &HostFacts, wishes: &Wishes) -> Result<u32, String> {
     if wishes.probe == ProbeChoice::Kprobe {
         return Err("kprobes were asked for".to_owned());
     }

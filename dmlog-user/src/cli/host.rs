@@ -56,7 +56,7 @@ struct Shown<'a> {
 /// [`Failure`] if the output cannot be written.
 pub fn run(args: &Args) -> Result<Exit, Failure> {
     let (facts, btf) = HostFacts::probe();
-    let plan = Plan::new(&facts, args.capture.wishes());
+    let plan = Plan::new(&facts, &args.capture.wishes());
     let proposal = layout::propose(&btf, &facts.release);
     let coverage = plan.coverage();
     let shown = Shown {

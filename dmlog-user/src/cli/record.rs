@@ -7,6 +7,7 @@ use std::time::Duration;
 
 use anyhow::anyhow;
 use clap::ValueEnum;
+use dmlog_common::hooks::HOOKS;
 use dmlog_common::record::RING_BYTES;
 
 use super::exit::{Exit, Failure};
@@ -43,6 +44,9 @@ pub struct CaptureArgs {
     /// How to probe
     #[arg(long, value_enum, default_value_t = ProbeArg::Auto)]
     probe: ProbeArg,
+    /// Probe only this kernel function (may be given more than once); `dmlog-top host` lists them
+    #[arg(long = "hook", value_name = "FUNCTION", value_parser = parse_hook)]
+    hooks: Vec<String>,
     /// Size of the ring buffer: a power of two of at least 64 KiB, for example 512K or 8M
     #[arg(long, value_name = "BYTES", default_value_t = RING_BYTES, value_parser = parse_ring_size)]
     ring_size: u32,
@@ -74,7 +78,7 @@ impl CaptureArgs {
             ProbeArg::Auto => ProbeChoice::Auto,
             ProbeArg::Kprobe => ProbeChoice::Kprobe,
         };
-        Wishes { probe, io: !self.no_io, reads: self.reads }
+        Wishes { probe, io: !self.no_io, reads: self.reads, only: self.hooks.clone() }
     }
 }
 
@@ -256,6 +260,14 @@ pub fn parse_duration(text: &str) -> Result<Duration, String> {
         return Err("expected a time between 1ms and a century".to_owned());
     }
     Duration::try_from_secs_f64(milliseconds / 1e3).map_err(|error| error.to_string())
+}
+
+fn parse_hook(text: &str) -> Result<String, String> {
+    if HOOKS.iter().any(|hook| hook.function == text) {
+        Ok(text.to_owned())
+    } else {
+        Err("no hook has this name; `dmlog-top host` lists them".to_owned())
+    }
 }
 
 fn parse_ring_size(text: &str) -> Result<u32, String> {

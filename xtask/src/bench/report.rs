@@ -47,6 +47,29 @@ pub(crate) struct Figure {
     pub(crate) runs: Vec<f64>,
 }
 
+impl Figure {
+    /// A figure whose value is the median of its runs.
+    pub(crate) fn from_runs(
+        name: &str,
+        runs: Vec<f64>,
+        unit: &str,
+        goal: Option<f64>,
+        peer: Option<(&str, f64)>,
+    ) -> Self {
+        let mut sorted = runs.clone();
+        sorted.sort_by(f64::total_cmp);
+        Self {
+            name: name.to_owned(),
+            value: sorted.get(sorted.len() / 2).copied().unwrap_or(f64::NAN),
+            unit: unit.to_owned(),
+            goal,
+            peer: peer.map(|(name, _)| name.to_owned()),
+            peer_value: peer.map(|(_, value)| value),
+            runs,
+        }
+    }
+}
+
 impl Report {
     /// The table, without date.
     pub(crate) fn table(&self) -> String {
