@@ -84,8 +84,9 @@ fn usage_errors_end_with_2_and_the_next_step() {
     let path = file("report_usage.dmlog", &trace());
     let unknown = report(&path, &["-d", "vg/nope"]);
     assert_eq!(unknown.status.code(), Some(2));
-    assert_eq!(stderr(&unknown), "dmlog-top: the trace has no device `vg/nope`; it has `vg/lv`\n");
-    for arguments in [&["--since", "5"][..], &["--top", "0"], &["--since", "2s", "--until", "1s"], &["--format", "x"]] {
+    let expected = format!("dmlog-top: `{}` has no device \"vg/nope\"; there are \"vg/lv\" (254:0)\n", path.display());
+    assert_eq!(stderr(&unknown), expected);
+    for arguments in [&["--since", "soon"][..], &["--top", "0"], &["--format", "x"]] {
         let output = report(&path, arguments);
         assert_eq!(output.status.code(), Some(2), "{arguments:?}: {}", stderr(&output));
         assert!(output.stdout.is_empty(), "{arguments:?}");
@@ -115,12 +116,12 @@ fn what_is_no_whole_trace_ends_with_5_and_one_line() {
         let output = report(&file(&format!("report_{name}.dmlog"), bytes), &[]);
         assert_eq!(output.status.code(), Some(5), "{name}: {}", stderr(&output));
         let message = stderr(&output);
-        assert!(message.starts_with("dmlog-top: cannot report on `") && message.lines().count() == 1, "{message}");
+        assert!(message.starts_with("dmlog-top: `") && message.lines().count() == 1, "{message}");
         assert!(output.stdout.is_empty(), "{name}");
     }
     let missing = report(Path::new("/nonexistent/x.dmlog"), &[]);
     assert_eq!(missing.status.code(), Some(5));
-    assert!(stderr(&missing).starts_with("dmlog-top: cannot open the trace `/nonexistent/x.dmlog`: "));
+    assert!(stderr(&missing).starts_with("dmlog-top: cannot open `/nonexistent/x.dmlog`: "));
 }
 
 #[test]

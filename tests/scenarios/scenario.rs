@@ -23,6 +23,7 @@ use dmlog_user::event::item::Item;
 use dmlog_user::event::text::parse::parse;
 use dmlog_user::session::Settings;
 use dmlog_user::session::snapshot::TOP_DEFAULT;
+use dmlog_user::session::window::Moment;
 use serde_json::Value;
 
 /// One case.
@@ -95,8 +96,8 @@ impl Scenario {
         let (key, value) = pair(line)?;
         let number: u64 = value.parse().map_err(|error| format!("`{value}` is no number: {error}"))?;
         match key {
-            "since_ns" => self.settings.since = Some(DurationNs(number)),
-            "until_ns" => self.settings.until = Some(DurationNs(number)),
+            "since_ns" => self.settings.since = Some(Moment::FromStart(DurationNs(number))),
+            "until_ns" => self.settings.until = Some(Moment::FromStart(DurationNs(number))),
             "top" => self.top = usize::try_from(number).map_err(|error| format!("`top`: {error}"))?,
             _ => return Err(format!("unknown setting `{key}`")),
         }

@@ -1,39 +1,41 @@
 //! `dmlog-top report`: a trace as one page, or as JSON.
 
-use std::fs::File;
-use std::io::{BufReader, Read, Write, stdin, stdout};
-use std::path::{Path, PathBuf};
+use std::io::{Write, stdout};
+use std::path::PathBuf;
 
-use anyhow::Context;
+use anyhow::Context as _;
 
 use super::exit::{Exit, Failure};
+use super::trace_file::{TraceFile, TraceTime};
 use crate::analysis::flush::SLOWEST_MAX;
 use crate::event::facts::CaptureFacts;
 use crate::event::ids::DurationNs;
+use crate::event::text::quote::quote;
 use crate::export::{Report, TraceEnd, json, text};
 use crate::session::snapshot::{Snapshot, TOP_DEFAULT};
+use crate::session::window::Moment;
 use crate::session::{Session, Settings};
-use crate::trace::reader::{Tail, TraceReader};
+use crate::trace::reader::Tail;
 
 /// Arguments of `dmlog-top report`.
 #[derive(Debug, clap::Args)]
 pub struct Args {
-    /// Trace to summarise; `-` reads it from standard input
+    /// Trace to summarise; `-` is stdin
     #[arg(value_name = "FILE")]
     file: PathBuf,
     /// A page for people, or one JSON object for programs
     #[arg(long, value_enum, default_value_t = Format::Text)]
     format: Format,
-    /// Leave out what was over before T, from the start of the trace, such as `1.5s` or `250ms`
-    #[arg(long, value_name = "T", value_parser = parse_duration)]
-    since: Option<DurationNs>,
-    /// Leave out what was over at T or later
-    #[arg(long, value_name = "T", value_parser = parse_duration)]
-    until: Option<DurationNs>,
-    /// Only this device: a name, `MAJ:MIN` or a path below `/dev`; may be given several times
+    /// Only from this time: `1.5s` or `250ms` from the start, or monotonic seconds as `print` shows them
+    #[arg(long, value_name = "T")]
+    since: Option<TraceTime>,
+    /// Only before this time
+    #[arg(long, value_name = "T")]
+    until: Option<TraceTime>,
+    /// Only this device: `vg/lv`, its dm name or `MAJ:MIN`; may be given several times
     #[arg(short, long = "device", value_name = "DEV")]
     devices: Vec<String>,
-    /// Rows in each list
+    /// Rows in each list, 1 to 100
     #[arg(long, value_name = "N", default_value_t = TOP_DEFAULT, value_parser = parse_top)]
     top: usize,
 }
@@ -50,35 +52,26 @@ enum Format {
 /// [`Failure`] with the exit code and a sentence: 2 for a device that is not in the trace, 5 for a file that cannot be
 /// read or is corrupt.
 pub fn run(args: &Args) -> Result<Exit, Failure> {
-    let settings = Settings { since: args.since, until: args.until };
-    if let (Some(since), Some(until)) = (args.since, args.until)
-        && until <= since
-    {
-        let error = anyhow::anyhow!("`--until` must be later than `--since`: nothing lies between them");
-        return Err(Failure::new(Exit::Usage, error));
-    }
-    let name = args.file.display().to_string();
-    let source = open(&args.file).map_err(|error| Failure::new(Exit::Io, error))?;
-    let fold = fold(source, settings, args.top).with_context(|| format!("cannot report on `{name}`"));
-    let Fold { facts, mut snapshot, end } = fold.map_err(|error| Failure::new(Exit::Io, error))?;
-    select(&mut snapshot, &args.devices).map_err(|error| Failure::new(Exit::Usage, error))?;
-    let report = Report { source: &name, facts: &facts, snapshot: &snapshot, end };
+    let settings = Settings { since: args.since.map(moment), until: args.until.map(moment) };
+    let file = TraceFile::from(args.file.as_path());
+    let Fold { facts, mut snapshot, end } = fold(&file, settings, args.top)?;
+    select(&mut snapshot, &args.devices, &file)?;
+    let report = Report { source: &file.name(), facts: &facts, snapshot: &snapshot, end };
     let bytes = match args.format {
         Format::Text => text::render(&report).into_bytes(),
         Format::Json => json::render(&report).map_err(|error| Failure::new(Exit::Io, error))?,
     };
     let mut out = stdout().lock();
     let written = out.write_all(&bytes).and_then(|()| out.flush());
-    written.context("cannot write the report to standard output").map_err(|error| Failure::new(Exit::Io, error))?;
+    written.context("cannot write the report to stdout").map_err(|error| Failure::new(Exit::Io, error))?;
     Ok(Exit::Done)
 }
 
-fn open(path: &Path) -> anyhow::Result<Box<dyn Read>> {
-    if path == Path::new("-") {
-        return Ok(Box::new(stdin().lock()));
+fn moment(time: TraceTime) -> Moment {
+    match time {
+        TraceTime::FromStart(ns) => Moment::FromStart(DurationNs(ns)),
+        TraceTime::At(time) => Moment::At(time),
     }
-    let file = File::open(path).with_context(|| format!("cannot open the trace `{}`", path.display()))?;
-    Ok(Box::new(BufReader::new(file)))
 }
 
 /// A whole trace, folded.
@@ -88,10 +81,16 @@ struct Fold {
     end: TraceEnd,
 }
 
-fn fold(source: impl Read, settings: Settings, top: usize) -> anyhow::Result<Fold> {
-    let mut reader = TraceReader::new(source)?;
+fn fold(file: &TraceFile, settings: Settings, top: usize) -> Result<Fold, Failure> {
+    let mut reader = file.open()?;
     let mut session = Session::new(Some(reader.facts()), settings);
-    while reader.next_batch_with(|item| session.apply(&item))?.is_some() {}
+    loop {
+        match reader.next_batch_with(|item| session.apply(&item)) {
+            Ok(Some(_)) => {}
+            Ok(None) => break,
+            Err(error) => return Err(file.failure(error)),
+        }
+    }
     let end = match reader.tail() {
         Tail::Torn { bytes } => TraceEnd::Torn { bytes },
         Tail::Clean | Tail::NotReached => TraceEnd::Clean,
@@ -100,15 +99,24 @@ fn fold(source: impl Read, settings: Settings, top: usize) -> anyhow::Result<Fol
 }
 
 /// Keeps the devices that were asked for.
-fn select(snapshot: &mut Snapshot, wanted: &[String]) -> anyhow::Result<()> {
+fn select(snapshot: &mut Snapshot, wanted: &[String], file: &TraceFile) -> Result<(), Failure> {
     if wanted.is_empty() {
         return Ok(());
     }
     for name in wanted {
         if !snapshot.devices.iter().any(|device| device.is_called(name)) {
-            let known: Vec<String> = snapshot.devices.iter().map(|device| format!("`{}`", device.name)).collect();
-            let known = if known.is_empty() { "no device".to_owned() } else { known.join(", ") };
-            anyhow::bail!("the trace has no device `{name}`; it has {known}");
+            let known: Vec<String> = snapshot
+                .devices
+                .iter()
+                .map(|device| format!("{} ({})", quote(&device.name), device.device.as_deref().unwrap_or("unknown")))
+                .collect();
+            let there = if known.is_empty() {
+                "it has no device".to_owned()
+            } else {
+                format!("there are {}", known.join(", "))
+            };
+            let error = anyhow::anyhow!("`{}` has no device {}; {there}", file.name(), quote(name));
+            return Err(Failure::new(Exit::Usage, error));
         }
     }
     snapshot.devices.retain(|device| wanted.iter().any(|name| device.is_called(name)));
@@ -122,63 +130,15 @@ fn parse_top(text: &str) -> Result<usize, String> {
     }
 }
 
-/// A length of time with its unit: `ns`, `us`, `ms`, `s`, `m`, `h`.
-fn parse_duration(text: &str) -> Result<DurationNs, String> {
-    const UNITS: [(&str, u64); 7] = [
-        ("ns", 1),
-        ("us", 1_000),
-        ("µs", 1_000),
-        ("ms", 1_000_000),
-        ("s", 1_000_000_000),
-        ("m", 60_000_000_000),
-        ("h", 3_600_000_000_000),
-    ];
-    let problem = || "expected a number and a unit, such as `1.5s`, `250ms` or `2m`".to_owned();
-    let end_of_number = text.find(|c: char| !c.is_ascii_digit() && c != '.').ok_or_else(problem)?;
-    let (number, unit) = text.split_at(end_of_number);
-    let (_, unit_ns) = UNITS.into_iter().find(|(name, _)| *name == unit).ok_or_else(problem)?;
-    let (whole, fraction) = number.split_once('.').unwrap_or((number, "0"));
-    if whole.is_empty() || fraction.is_empty() || fraction.contains('.') {
-        return Err(problem());
-    }
-    let too_long = || "that is longer than any trace".to_owned();
-    let mut total_ns = whole.parse::<u64>().ok().and_then(|n| n.checked_mul(unit_ns)).ok_or_else(too_long)?;
-    let mut place_ns = unit_ns;
-    for digit in fraction.bytes() {
-        place_ns /= 10;
-        total_ns = total_ns.checked_add(u64::from(digit - b'0') * place_ns).ok_or_else(too_long)?;
-    }
-    Ok(DurationNs(total_ns))
-}
-
 #[cfg(test)]
 mod tests {
-    use super::{parse_duration, parse_top};
-    use crate::event::ids::DurationNs;
-
-    #[test]
-    fn durations_have_a_unit() {
-        for (text, ns) in [
-            ("0s", 0),
-            ("1.5s", 1_500_000_000),
-            ("250ms", 250_000_000),
-            ("10us", 10_000),
-            ("7ns", 7),
-            ("2m", 120_000_000_000),
-            ("0.000000001s", 1),
-            ("0.0000000001s", 0),
-            ("1h", 3_600_000_000_000),
-        ] {
-            assert_eq!(parse_duration(text), Ok(DurationNs(ns)), "{text}");
-        }
-        for text in ["", "5", "s", ".5s", "5.s", "1.2.3s", "-1s", "1 s", "1S", "99999999999999999999s", "1e3s", "٣s"] {
-            assert!(parse_duration(text).is_err_and(|problem| !problem.is_empty()), "{text}");
-        }
-    }
+    use super::parse_top;
 
     #[test]
     fn the_top_is_at_least_one_and_bounded() {
         assert_eq!([parse_top("1"), parse_top("100")], [Ok(1), Ok(100)]);
-        assert!([parse_top("0"), parse_top("101"), parse_top("x")].iter().all(Result::is_err));
+        for text in ["0", "101", "x", "-1"] {
+            assert_eq!(parse_top(text), Err("expected a number from 1 to 100".to_owned()));
+        }
     }
 }

@@ -20,7 +20,7 @@ use crate::event::op::{Event, Identity, Io, IoKind, MirrorOp, Op, RegionHashOp};
 
 use self::device::Device;
 use self::logs::{LogState, Logs};
-use self::window::{Phase, Window};
+use self::window::{Moment, Phase, Window};
 
 pub mod device;
 pub mod logs;
@@ -32,10 +32,10 @@ pub mod window;
 /// What a session looks at.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct Settings {
-    /// Leave out what was over before this, from the start of the trace.
-    pub since: Option<DurationNs>,
-    /// Leave out what was over at this or after it, from the start of the trace.
-    pub until: Option<DurationNs>,
+    /// Leave out what was over before this.
+    pub since: Option<Moment>,
+    /// Leave out what was over at this or after it.
+    pub until: Option<Moment>,
 }
 
 /// State folded from items.
@@ -51,7 +51,8 @@ pub struct Session {
 }
 
 impl Session {
-    /// An empty session. With facts, times are told from the start of the capture, else from the first item.
+    /// An empty session. With facts, times are told from the start of the capture, else (or if that came first) from the
+    /// first item.
     pub fn new(facts: Option<&CaptureFacts>, settings: Settings) -> Self {
         let start = facts.map(|facts| facts.clock.monotonic_ns).filter(|&ns| ns != 0);
         Self {

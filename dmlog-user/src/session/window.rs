@@ -3,6 +3,25 @@
 use super::Settings;
 use crate::event::ids::{DurationNs, MonoNs};
 
+/// A moment of a stream.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Moment {
+    /// This long after the start of the stream.
+    FromStart(DurationNs),
+    /// A point of the monotonic clock.
+    At(MonoNs),
+}
+
+impl Moment {
+    /// The point of the monotonic clock, in a stream that starts at `start`.
+    fn resolve(self, start: MonoNs) -> MonoNs {
+        match self {
+            Self::FromStart(after) => MonoNs(start.0.saturating_add(after.0)),
+            Self::At(time) => time,
+        }
+    }
+}
+
 /// Where a time lies.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Phase {
@@ -18,54 +37,59 @@ pub enum Phase {
 #[derive(Clone, Copy, Debug)]
 pub struct Window {
     settings: Settings,
-    origin: Option<MonoNs>,
-    first: Option<MonoNs>,
+    clock_start: Option<MonoNs>,
+    /// When the first item came.
+    first_item: Option<MonoNs>,
+    /// When the earliest call began.
+    first: MonoNs,
     last: MonoNs,
 }
 
 impl Window {
-    /// A window on a stream that starts at `origin`; `None` if the first item is its start.
-    pub fn new(origin: Option<MonoNs>, settings: Settings) -> Self {
-        Self { settings, origin, first: None, last: MonoNs(0) }
+    /// A window on a stream whose capture started at `clock_start`, if that is known.
+    pub fn new(clock_start: Option<MonoNs>, settings: Settings) -> Self {
+        Self { settings, clock_start, first_item: None, first: MonoNs(u64::MAX), last: MonoNs(0) }
     }
 
     /// Something was seen that began at `start` and was over at `end`.
     pub fn see(&mut self, start: MonoNs, end: MonoNs) -> Phase {
-        self.first = Some(self.first.map_or(start, |first| first.min(start)));
+        self.first_item.get_or_insert(end);
+        self.first = self.first.min(start);
         self.last = self.last.max(end);
-        if self.settings == Settings::default() {
+        let Settings { since, until } = self.settings;
+        if since.is_none() && until.is_none() {
             return Phase::Inside;
         }
-        let origin = *self.origin.get_or_insert(start);
-        let at = DurationNs(end.0.saturating_sub(origin.0));
-        if self.settings.since.is_some_and(|since| at < since) {
+        let origin = self.origin();
+        if since.is_some_and(|since| end < since.resolve(origin)) {
             Phase::Before
-        } else if self.settings.until.is_some_and(|until| until <= at) {
+        } else if until.is_some_and(|until| until.resolve(origin) <= end) {
             Phase::After
         } else {
             Phase::Inside
         }
     }
 
-    /// The start of the stream, from which times are told.
+    /// The start of the stream, from which times are told: when its capture started, or its first item where that is not
+    /// known or came earlier.
     pub fn origin(&self) -> MonoNs {
-        self.origin.or(self.first).unwrap_or_default()
+        [self.clock_start, self.first_item].into_iter().flatten().min().unwrap_or_default()
     }
 
     /// The time that is both in the window and covered by the stream, from its start.
     pub fn covered(&self) -> (DurationNs, DurationNs) {
-        let from_origin = |time: MonoNs| DurationNs(time.0.saturating_sub(self.origin().0));
-        let first = from_origin(self.first.unwrap_or_default());
-        let last = from_origin(self.last);
-        let first = self.settings.since.map_or(first, |since| since.max(first));
-        let last = self.settings.until.map_or(last, |until| until.min(last));
-        (first, last.max(first))
+        let origin = self.origin();
+        let first = self.settings.since.map_or(self.first, |since| since.resolve(origin).max(self.first));
+        let last = self.settings.until.map_or(self.last, |until| until.resolve(origin).min(self.last));
+        let from_origin = |time: MonoNs| DurationNs(time.0.saturating_sub(origin.0));
+        let last = from_origin(last);
+        (from_origin(first).min(last), last)
     }
 }
 
 #[cfg(test)]
 mod tests {
-    use super::{Phase, Window};
+    use super::{Moment, Phase, Window};
     use crate::event::ids::{DurationNs, MonoNs};
     use crate::session::Settings;
 
@@ -73,28 +97,37 @@ mod tests {
         window.see(MonoNs(time), MonoNs(time))
     }
 
+    fn from_start(ns: u64) -> Moment {
+        Moment::FromStart(DurationNs(ns))
+    }
+
     #[test]
     fn the_window_is_half_open_and_counts_from_the_start() {
-        let settings = Settings { since: Some(DurationNs(10)), until: Some(DurationNs(20)) };
+        let settings = Settings { since: Some(from_start(10)), until: Some(Moment::At(MonoNs(1020))) };
         let mut window = Window::new(Some(MonoNs(1000)), settings);
-        let phases: Vec<_> = [990, 1009, 1010, 1019, 1020].map(|time| see(&mut window, time)).into();
+        let phases: Vec<_> = [1000, 1009, 1010, 1019, 1020].map(|time| see(&mut window, time)).into();
         assert_eq!(phases, [Phase::Before, Phase::Before, Phase::Inside, Phase::Inside, Phase::After]);
         assert_eq!(window.covered(), (DurationNs(10), DurationNs(20)));
     }
 
     #[test]
-    fn without_a_start_the_first_item_is_the_start() {
-        let mut window = Window::new(None, Settings { since: Some(DurationNs(5)), until: None });
-        assert_eq!([see(&mut window, 100), see(&mut window, 105)], [Phase::Before, Phase::Inside]);
-        assert_eq!(window.covered(), (DurationNs(5), DurationNs(5)));
+    fn without_a_start_or_before_it_the_first_item_is_the_start() {
+        for clock_start in [None, Some(MonoNs(200))] {
+            let mut window = Window::new(clock_start, Settings { since: Some(from_start(5)), until: None });
+            assert_eq!([see(&mut window, 100), see(&mut window, 105)], [Phase::Before, Phase::Inside]);
+            assert_eq!(window.covered(), (DurationNs(5), DurationNs(5)));
+        }
         assert_eq!(Window::new(None, Settings::default()).covered(), (DurationNs(0), DurationNs(0)));
     }
 
     #[test]
-    fn the_cover_ends_where_the_stream_ends() {
-        let settings = Settings { since: None, until: Some(DurationNs(u64::MAX)) };
-        let mut window = Window::new(None, settings);
+    fn the_cover_is_what_the_stream_has_of_the_window() {
+        let settings = Settings { since: Some(from_start(0)), until: Some(from_start(u64::MAX)) };
+        let mut window = Window::new(Some(MonoNs(10)), settings);
         window.see(MonoNs(50), MonoNs(80));
-        assert_eq!(window.covered(), (DurationNs(0), DurationNs(30)), "a call covers the time from its entry");
+        assert_eq!(window.covered(), (DurationNs(40), DurationNs(70)), "a call covers the time from its entry");
+        let mut window = Window::new(None, Settings { since: Some(from_start(500)), until: None });
+        see(&mut window, 50);
+        assert_eq!(window.covered(), (DurationNs(0), DurationNs(0)), "nothing of the window");
     }
 }
