@@ -4,6 +4,7 @@
 //! piece of a captured trace becomes a case by copy and paste.
 
 mod command;
+mod hostile;
 mod pages;
 mod scenario;
 

@@ -69,7 +69,8 @@ impl Recovery {
         if failed {
             self.copy_errors += 1;
         } else {
-            self.copied_bytes += region.and_then(|region| geometry.bytes(region)).unwrap_or(0);
+            let bytes = region.and_then(|region| geometry.bytes(region)).unwrap_or(0);
+            self.copied_bytes = self.copied_bytes.saturating_add(bytes);
         }
     }
 
@@ -95,9 +96,9 @@ impl Recovery {
         self.failed += other.failed;
         self.copies += other.copies;
         self.copy_errors += other.copy_errors;
-        self.copied_bytes += other.copied_bytes;
+        self.copied_bytes = self.copied_bytes.saturating_add(other.copied_bytes);
         self.copy_latency.absorb(&other.copy_latency);
-        self.active_ns += other.active_ns;
+        self.active_ns = self.active_ns.saturating_add(other.active_ns);
         self.active_until_ns = self.active_until_ns.max(other.active_until_ns);
         self.first_ns = [self.first_ns, other.first_ns].into_iter().flatten().min();
         self.last_ns = [self.last_ns, other.last_ns].into_iter().flatten().max();

@@ -9,9 +9,12 @@ use crate::analysis::failures::FailureSummary;
 use crate::analysis::latency::LatencySummary;
 use crate::analysis::ops::OpTable;
 use crate::event::facts::CaptureFacts;
-use crate::export::number::{bytes, count, counted, duration, error, harmless, moment, per_s};
+use crate::export::number::{bytes, count, counted, duration, error, harmless, moment, per_s, shortened};
 use crate::export::table::{MISSING, Table, WIDTH, note, paragraph};
 use crate::session::snapshot::{DeviceSnapshot, TargetSnapshot};
+
+/// Characters of a device name in its title; device-mapper allows 127 bytes.
+const NAME_SHOWN: usize = 60;
 
 /// Targets of one device that get a line each.
 const TARGETS_SHOWN: usize = 4;
@@ -36,7 +39,7 @@ pub(super) fn render(device: &DeviceSnapshot, facts: &CaptureFacts, out: &mut St
 }
 
 fn title(device: &DeviceSnapshot, out: &mut String) {
-    let name = harmless(&device.name);
+    let name = shortened(&harmless(&device.name), NAME_SHOWN);
     let number = device.device.as_deref().map_or_else(String::new, |number| format!(" ({number})"));
     let rule = "═".repeat(WIDTH.saturating_sub(name.chars().count() + number.chars().count() + 5));
     out.extend(["\n══ ", &name, &number, " ", &rule, "\n"]);
