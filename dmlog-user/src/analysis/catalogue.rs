@@ -109,7 +109,7 @@ metrics! {
     LOG "log" Index "log";
 
     MARKS_CARRIED "marks_carried" Count "marks";
-    MARKS_PER_FLUSH "marks_per_dirtied_flush" Mean "marks per dirtied flush";
+    MARKS_PER_FLUSH "marks_per_dirtied_flush" Mean "marks per dirtied flush with marks";
     FLUSHES_PER_WRITE "io_flushes_per_write" Mean "flushes with I/O per write";
     CLEARS_CARRIED "clears_carried" Count "clears";
     FIRST_REGIONS "first_regions" Index "first regions";
@@ -134,9 +134,9 @@ metrics! {
     FLUSH_WAIT_SHARE "dirtied_flush_wait_ratio" Ratio "waiting for dirtied flushes";
     WRITES_WAITED "writes_that_waited" Count "writes held up by a dirtied flush";
     WRITES_SPLIT "writes_split" Count "writes with all three parts known";
-    PASS_SHARE "pass_wait_ratio" Ratio "waiting for the worker's pass";
-    OWN_FLUSH_SHARE "flush_wait_ratio" Ratio "mark and flush of that pass";
-    LEGS_SHARE "legs_ratio" Ratio "writing the legs";
+    PASS_SHARE "pass_wait_ratio" Ratio "waiting for the worker";
+    OWN_FLUSH_SHARE "flush_wait_ratio" Ratio "mark and flush";
+    LEGS_SHARE "legs_ratio" Ratio "legs";
     NOT_EXPLAINED "writes_not_explained" Count "writes not explained";
     DELAYED "writes_delayed_by_recovery" Count "writes delayed by recovery";
     DELAY "recovery_delay_ns" Nanoseconds "their delay, sum";

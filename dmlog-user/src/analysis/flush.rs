@@ -87,6 +87,8 @@ struct KindCounters {
     count: u64,
     errors: u64,
     marks: u64,
+    /// Flushes that carried marks.
+    marking: u64,
     latency: Latency,
 }
 
@@ -102,7 +104,7 @@ pub struct Flushes {
 
 impl Default for Flushes {
     fn default() -> Self {
-        let counters = || KindCounters { count: 0, errors: 0, marks: 0, latency: Latency::of_device() };
+        let counters = || KindCounters { count: 0, errors: 0, marks: 0, marking: 0, latency: Latency::of_device() };
         Self { by_kind: [counters(), counters(), counters(), counters()], slowest: Vec::new(), slowest_floor_ns: 0 }
     }
 }
@@ -125,6 +127,7 @@ impl Flushes {
         let counters = &mut self.by_kind[kind_index(flush.kind)];
         counters.count += 1;
         counters.marks += flush.carried.marks;
+        counters.marking += u64::from(flush.carried.marks > 0);
         counters.errors += u64::from(flush.result != 0);
         if let Some(duration_ns) = flush.duration_ns {
             counters.latency.record(duration_ns);
@@ -140,6 +143,7 @@ impl Flushes {
             ours.count += theirs.count;
             ours.errors += theirs.errors;
             ours.marks += theirs.marks;
+            ours.marking += theirs.marking;
             ours.latency.absorb(&theirs.latency);
         }
         for flush in &other.slowest {
@@ -166,8 +170,8 @@ impl Flushes {
     }
 
     /// What is told of the flushes, over a time of `span_ns`; times from `origin`; at most `top` slow ones. `writes` is how
-    /// many writes entered the mirror in that time.
-    pub fn summary(&self, span_ns: u64, origin: MonoNs, top: usize, writes: u64) -> FlushSummary {
+    /// many writes entered the mirror in that time, and nothing if there were flushes that were not for writes.
+    pub fn summary(&self, span_ns: u64, origin: MonoNs, top: usize, writes: Option<u64>) -> FlushSummary {
         let kinds = KIND_NAMES.iter().zip(&self.by_kind).filter(|(_, counters)| counters.count > 0);
         let kinds = kinds.map(|(name, counters)| FlushKindSummary {
             kind: name,
@@ -183,8 +187,10 @@ impl Flushes {
         let with_io = dirtied.count + cleaned_only.count;
         FlushSummary {
             kinds: kinds.collect(),
-            marks_per_dirtied_flush: mean(dirtied.marks, dirtied.count),
-            io_flushes_per_write: mean(with_io, writes).filter(|_| unknown.count == 0),
+            marks_per_dirtied_flush: mean(dirtied.marks, dirtied.marking),
+            io_flushes_per_write: writes
+                .and_then(|writes| mean(with_io, writes))
+                .filter(|_| with_io > 0 && unknown.count == 0),
             slowest: slowest.into_iter().take(top).map(|flush| SlowFlush::of(flush, origin)).collect(),
         }
     }
@@ -200,10 +206,11 @@ pub struct FlushSummary {
     /// One row per kind that was seen; in JSON an object by kind.
     #[serde(serialize_with = "by_name")]
     pub kinds: Vec<FlushKindSummary>,
-    /// Marks that a dirtied flush carried on average: 1 means that the worker found no two writes to join.
+    /// Marks that a dirtied flush carried on average, if it carried any: 1 means that the worker found no two writes to
+    /// join. Recovery makes dirtied flushes without marks.
     pub marks_per_dirtied_flush: Option<f64>,
-    /// Dirtied and cleaned-only flushes for every write that entered; `None` without writes, or where the kind of some
-    /// flush is not known.
+    /// Dirtied and cleaned-only flushes for every write that entered; `None` without either, where the kind of
+    /// some flush is not known, and where recovery flushed too.
     pub io_flushes_per_write: Option<f64>,
     /// The slowest, slowest first.
     pub slowest: Vec<SlowFlush>,
@@ -297,7 +304,8 @@ mod tests {
         flushes.observe(&flush(30, 50, Some(FlushKind::CleanedOnly), 0));
         flushes.observe(&flush(40, 1, Some(FlushKind::NoOp), 0));
         flushes.observe(&flush(50, 9, None, 0));
-        let summary = flushes.summary(2_000_000_000, MonoNs(0), 10, 2);
+        let summary = flushes.summary(2_000_000_000, MonoNs(0), 10, Some(2));
+        assert_eq!((summary.marks_per_dirtied_flush, summary.io_flushes_per_write), (None, None));
         let rows: Vec<_> = summary.kinds.iter().map(|k| (k.kind, k.count, k.errors)).collect();
         assert_eq!(rows, [("dirtied", 2, 1), ("cleaned_only", 1, 0), ("no_op", 1, 0), ("unknown", 1, 0)]);
         assert!((summary.kinds[0].rate_per_s - 1.0).abs() < 1e-12);
@@ -317,8 +325,8 @@ mod tests {
             flushes.observe(&flush(n, n, Some(FlushKind::Dirtied), 0));
         }
         flushes.observe(&slow);
-        let summary = flushes.summary(1, MonoNs(1_000_000), SLOWEST_MAX, 0);
-        assert_eq!((summary.marks_per_dirtied_flush, summary.io_flushes_per_write), (Some(10.0 / 501.0), None));
+        let summary = flushes.summary(1, MonoNs(1_000_000), SLOWEST_MAX, Some(1002));
+        assert_eq!((summary.marks_per_dirtied_flush, summary.io_flushes_per_write), (Some(10.0), Some(0.5)));
         let durations: Vec<u64> = summary.slowest.iter().map(|s| s.duration_ns).collect();
         let expected: Vec<u64> = std::iter::once(1_000_000).chain((401..500).rev()).collect();
         assert_eq!(durations, expected);

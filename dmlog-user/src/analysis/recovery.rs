@@ -89,6 +89,11 @@ impl Recovery {
         self.last_ns = Some(self.last_ns.map_or(time.0, |last| last.max(time.0)));
     }
 
+    /// Whether no region was recovered, well or not.
+    pub fn is_idle(&self) -> bool {
+        self.handed_out + self.recovered + self.failed + self.copies == 0
+    }
+
     /// Adds another device's recovery.
     pub fn absorb(&mut self, other: &Self) {
         self.handed_out += other.handed_out;

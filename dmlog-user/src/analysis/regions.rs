@@ -19,7 +19,8 @@ const DENSE_REGIONS: u64 = 1 << 20;
 /// Most marked regions that are kept at hand; no output can show more.
 pub const MOST_MARKED_MAX: usize = 128;
 
-/// A mark at most this long after the region's clear is a re-mark: the clear was for nothing.
+/// A mark at most this long after the region's clear, of a region that had been marked before, is a re-mark: the clear was
+/// for nothing.
 pub const RE_MARK_NS: u64 = 1_000_000_000;
 
 const NOT_TRACKED: u32 = u32::MAX;
@@ -100,7 +101,10 @@ impl Regions {
         };
         let counters = &mut self.counters[place];
         counters.clears += 1;
-        counters.cleared_ns = time.0;
+        // The clear at the end of a recovery undoes no mark, so a mark after it is not one "again".
+        if counters.marks > 0 {
+            counters.cleared_ns = time.0;
+        }
     }
 
     /// Counts a write.
@@ -319,6 +323,10 @@ mod tests {
         regions.mark(Region(1), MonoNs(7 * SECOND + RE_MARK_NS + 1), &mut budget);
         assert_eq!(regions.totals().re_marks, 2);
         assert_eq!(regions.totals().marks, 5);
+        // Region 2 is cleared by recovery: its first mark is not one again.
+        regions.clear(Region(2), MonoNs(9 * SECOND), &mut budget);
+        regions.mark(Region(2), MonoNs(9 * SECOND + 1), &mut budget);
+        assert_eq!(regions.totals().re_marks, 2);
     }
 
     #[test]

@@ -190,7 +190,7 @@ impl Session {
             targets,
             events: device.ops.events(),
             ops: device.ops.summary(span_ns),
-            flush: device.flushes.summary(span_ns, origin, top, device.io.writes()),
+            flush: device.flushes.summary(span_ns, origin, top, device.recovery.is_idle().then(|| device.io.writes())),
             regions: regions_of(device, top),
             io: device.io.summary(span_ns, under_way),
             processes: device.processes.summary(top),

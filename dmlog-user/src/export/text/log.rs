@@ -73,11 +73,11 @@ pub(super) fn regions(regions: &RegionsSnapshot, out: &mut String) {
     heading("Regions", out);
     note(
         &format!(
-            "{} of {}, {}; {} came within a second of the region's clear",
+            "{} of {}, {}; {} (marked again within 1 s of the clear)",
             counted(totals.marks, "mark"),
             counted(totals.marked_regions, "region"),
             counted(totals.clears, "clear"),
-            counted(totals.re_marks, "mark"),
+            counted(totals.re_marks, "re-mark"),
         ),
         out,
     );
