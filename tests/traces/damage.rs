@@ -119,9 +119,12 @@ fn every_changed_byte_is_seen_or_changes_nothing() {
     let items = items().split_off(100);
     let file = trace(&items, 16, true);
     assert!(read(&file).batches.len() > 2);
-    let mut seen = 0;
+    let (mut seen, mut changes) = (0, 0);
     for at in 0..file.len() {
-        for change in [1 << (at % 8), 0xff] {
+        // One bit of every byte; without optimisation, all bits of every other byte besides would take a minute.
+        let all_bits = if cfg!(debug_assertions) { None } else { Some(0xff) };
+        for change in [Some(1 << (at % 8)), all_bits].into_iter().flatten() {
+            changes += 1;
             let mut changed = file.clone();
             changed[at] ^= change;
             let outcome = read(&changed);
@@ -134,7 +137,6 @@ fn every_changed_byte_is_seen_or_changes_nothing() {
             }
         }
     }
-    let changes = file.len() * 2;
     assert!(seen > changes * 19 / 20, "only {seen} of {changes} changes were seen");
 }
 

@@ -13,7 +13,7 @@ use super::header::{Layout, Place};
 use super::schema::{
     COLUMN_COUNT, COLUMNS, Column, MAX_BATCH_ROWS, MAX_BATCH_TEXT_BYTES, MAX_WORD_BYTES, MAX_WORDS, Spec, Store,
 };
-use super::seal::{Presence, Sealer, presence, present};
+use super::seal::{Sealer, present};
 
 /// Buffers may be longer than their rows by what rounds them up to Arrow's widest padding.
 const MAX_PADDING_BYTES: usize = 64;
@@ -22,15 +22,14 @@ const MAX_PADDING_BYTES: usize = 64;
 const INFLATED_PREFIX_BYTES: usize = 8;
 
 /// One column of a batch.
-#[derive(Debug)]
+#[derive(Debug, Default)]
 pub(crate) struct Lane {
     /// Which rows have a value, a bit each; empty if all have.
-    valid: Vec<u8>,
+    valid: Memory,
     /// Values, or offsets of text.
-    values: Vec<u8>,
+    values: Memory,
     /// Text.
-    data: Vec<u8>,
-    presence: Presence,
+    data: Memory,
     /// The last buffer of nothing but zeros and the length that it inflated to: the next one is mostly the same.
     zeros: (Vec<u8>, usize),
 }
@@ -50,14 +49,8 @@ impl std::fmt::Debug for Lanes {
 
 impl Lanes {
     pub(crate) fn new() -> std::io::Result<Self> {
-        let lane = |_| Lane {
-            valid: Vec::new(),
-            values: Vec::new(),
-            data: Vec::new(),
-            presence: Presence::None,
-            zeros: (Vec::new(), 0),
-        };
-        Ok(Self { lanes: std::array::from_fn(lane), rows: 0, inflater: Inflater { zstd: Decompressor::new()? } })
+        let lanes = std::array::from_fn(|_place| Lane::default());
+        Ok(Self { lanes, rows: 0, inflater: Inflater { zstd: Decompressor::new()? } })
     }
 
     /// Rows of the batch, with its seal.
@@ -85,8 +78,8 @@ impl Lanes {
         let mut sealer = Sealer::new(chain, self.rows.saturating_sub(1), is_end);
         for (lane, spec) in self.lanes.iter().zip(&COLUMNS) {
             let whole = match spec.store {
-                Store::Text => sealer.text(lane.bitmap(), &lane.values, &lane.data),
-                store => sealer.fixed(lane.bitmap(), &lane.values, store.width()),
+                Store::Text => sealer.text(lane.bitmap(), lane.values.bytes(), lane.data.bytes()),
+                store => sealer.fixed(lane.bitmap(), lane.values.bytes(), store.width()),
             };
             if !whole {
                 return Err(Fault::Buffer { column: spec.name });
@@ -99,7 +92,7 @@ impl Lanes {
     pub(crate) fn cells<const W: usize>(&self, column: Column) -> Cells<'_, W> {
         match self.lanes.get(column as usize) {
             None => Cells::default(),
-            Some(lane) => Cells { valid: lane.bitmap(), values: lane.values.as_chunks().0, presence: lane.presence },
+            Some(lane) => Cells { valid: lane.valid.bytes(), values: lane.values.bytes().as_chunks().0 },
         }
     }
 
@@ -109,7 +102,7 @@ impl Lanes {
         let Some(lane) = self.lanes.get(column as usize) else {
             return Err(fault);
         };
-        let Ok(data) = std::str::from_utf8(&lane.data) else {
+        let Ok(data) = std::str::from_utf8(lane.data.bytes()) else {
             return Err(fault);
         };
         Ok(Texts { cells: self.cells(column), data })
@@ -118,7 +111,8 @@ impl Lanes {
 
 impl Lane {
     fn bitmap(&self) -> Option<&[u8]> {
-        if self.valid.is_empty() { None } else { Some(&self.valid) }
+        let bytes = self.valid.bytes();
+        if bytes.is_empty() { None } else { Some(bytes) }
     }
 
     fn read(
@@ -136,16 +130,14 @@ impl Lane {
         if !bitmap.is_empty() {
             inflater.inflate(column, bitmap, parts.is_compressed, exactly(rows.div_ceil(8)), &mut self.valid)?;
         }
-        let nulls = rows - present(self.bitmap(), rows);
-        if parts.node(place.node) != Some((rows, nulls)) {
+        let present = present(self.bitmap(), rows);
+        if parts.node(place.node) != Some((rows, rows - present)) {
             return Err(Fault::Buffers);
         }
-        self.presence = presence(self.bitmap(), rows);
-        self.values.clear();
         self.data.clear();
         let values = rows + usize::from(spec.store == Store::Text);
         let bytes = exactly(values * spec.store.width());
-        if self.presence == Presence::None {
+        if present == 0 {
             return self.read_zeros(column, buffer(1)?, parts.is_compressed, bytes, inflater);
         }
         inflater.inflate(column, buffer(1)?, parts.is_compressed, bytes, &mut self.values)?;
@@ -171,13 +163,15 @@ impl Lane {
     ) -> Result<(), Fault> {
         let (known, length) = &mut self.zeros;
         if known.as_slice() == buffer && bytes.contains(length) {
+            self.values.clear();
             return Ok(());
         }
         inflater.inflate(column, buffer, is_compressed, bytes, &mut self.values)?;
-        if self.values.iter().any(|byte| *byte != 0) {
+        let (words, bytes) = self.values.bytes().as_chunks::<8>();
+        if words.iter().any(|word| *word != [0; 8]) || bytes.iter().any(|byte| *byte != 0) {
             return Err(Fault::Buffer { column });
         }
-        *length = self.values.len();
+        *length = self.values.len;
         buffer.clone_into(known);
         self.values.clear();
         Ok(())
@@ -189,39 +183,29 @@ fn exactly(bytes: usize) -> RangeInclusive<usize> {
 }
 
 /// Numbers of a column.
-#[derive(Clone, Copy, Debug)]
+#[derive(Clone, Copy, Debug, Default)]
 pub(crate) struct Cells<'a, const W: usize> {
-    valid: Option<&'a [u8]>,
+    /// Empty if every row that is in `values` has a value.
+    valid: &'a [u8],
+    /// Empty if no row has one.
     values: &'a [[u8; W]],
-    presence: Presence,
-}
-
-impl<const W: usize> Default for Cells<'_, W> {
-    fn default() -> Self {
-        Self { valid: None, values: &[], presence: Presence::None }
-    }
 }
 
 impl<const W: usize> Cells<'_, W> {
     /// The value of a row.
     #[inline]
     pub(crate) fn get(&self, row: usize) -> Option<[u8; W]> {
-        if self.is_valid(row) { self.values.get(row).copied() } else { None }
-    }
-
-    /// The value of a row, whether it has one or not; `None` behind the last.
-    #[inline]
-    pub(crate) fn raw(&self, row: usize) -> Option<[u8; W]> {
-        self.values.get(row).copied()
-    }
-
-    #[inline]
-    fn is_valid(&self, row: usize) -> bool {
-        match (self.presence, self.valid) {
-            (Presence::None, _) => false,
-            (Presence::All, _) | (Presence::Some, None) => true,
-            (Presence::Some, Some(valid)) => valid.get(row / 8).is_some_and(|byte| byte >> (row % 8) & 1 == 1),
+        let value = self.values.get(row)?;
+        match self.valid.get(row / 8) {
+            Some(byte) if byte >> (row % 8) & 1 == 0 => None,
+            _ => Some(*value),
         }
+    }
+
+    /// The value of a row, whether it has one or not; zeros where there is none.
+    #[inline]
+    pub(crate) fn raw(&self, row: usize) -> [u8; W] {
+        self.values.get(row).copied().unwrap_or([0; W])
     }
 }
 
@@ -236,7 +220,7 @@ impl<'a> Texts<'a> {
     /// The text of a row. A damaged offset gives no text; a seal would have told before.
     pub(crate) fn get(&self, row: usize) -> Option<&'a str> {
         let from = u32::from_le_bytes(self.cells.get(row)?) as usize;
-        let to = u32::from_le_bytes(self.cells.raw(row + 1)?) as usize;
+        let to = u32::from_le_bytes(self.cells.raw(row + 1)) as usize;
         self.data.get(from..to)
     }
 }
@@ -310,6 +294,32 @@ impl<'a> Parts<'a> {
     }
 }
 
+/// Bytes that are filled again for every batch. Never shrinks, so that nothing is zeroed twice.
+#[derive(Debug, Default)]
+struct Memory {
+    memory: Vec<u8>,
+    len: usize,
+}
+
+impl Memory {
+    fn bytes(&self) -> &[u8] {
+        self.memory.get(..self.len).unwrap_or_default()
+    }
+
+    fn clear(&mut self) {
+        self.len = 0;
+    }
+
+    /// So many bytes to be filled; what they hold is left from before.
+    fn resize(&mut self, len: usize) -> &mut [u8] {
+        if self.memory.len() < len {
+            self.memory.resize(len, 0);
+        }
+        self.len = len;
+        self.memory.get_mut(..len).unwrap_or_default()
+    }
+}
+
 /// Inflates buffers into memory that is used again.
 struct Inflater {
     zstd: Decompressor<'static>,
@@ -323,7 +333,7 @@ impl Inflater {
         buffer: &[u8],
         is_compressed: bool,
         bytes: RangeInclusive<usize>,
-        out: &mut Vec<u8>,
+        out: &mut Memory,
     ) -> Result<(), Fault> {
         let fault = Fault::Buffer { column };
         let plain = if is_compressed {
@@ -336,8 +346,7 @@ impl Inflater {
                     let Some(length) = usize::try_from(length).ok().filter(|n| bytes.contains(n)) else {
                         return Err(fault);
                     };
-                    out.resize(length, 0);
-                    let inflated = self.zstd.decompress_to_buffer(stored, out.as_mut_slice());
+                    let inflated = self.zstd.decompress_to_buffer(stored, out.resize(length));
                     let inflated = inflated.map_err(|source| Fault::Inflate { column, source })?;
                     return if inflated == length { Ok(()) } else { Err(fault) };
                 }
@@ -348,8 +357,7 @@ impl Inflater {
         if !bytes.contains(&plain.len()) {
             return Err(fault);
         }
-        out.clear();
-        out.extend_from_slice(plain);
+        out.resize(plain.len()).copy_from_slice(plain);
         Ok(())
     }
 }
@@ -365,7 +373,7 @@ pub(crate) fn read_words(column: &'static str, batch: DictionaryBatch<'_>, body:
     }
     let mut inflater = Inflater { zstd: Decompressor::new().map_err(|source| Fault::Inflate { column, source })? };
     let mut inflate = |index: usize, bytes| {
-        let mut out = Vec::new();
+        let mut out = Memory::default();
         let buffer = parts.buffer(index).ok_or_else(fault)?;
         if !buffer.is_empty() {
             inflater.inflate(column, buffer, parts.is_compressed, bytes, &mut out)?;
@@ -374,13 +382,13 @@ pub(crate) fn read_words(column: &'static str, batch: DictionaryBatch<'_>, body:
     };
     let offsets = inflate(1, exactly((rows + 1) * 4))?;
     let text = inflate(2, 0..=MAX_WORDS * MAX_WORD_BYTES)?;
-    let offsets = offsets.as_chunks::<4>().0;
+    let offsets = offsets.bytes().as_chunks::<4>().0;
     offsets
         .iter()
         .zip(offsets.iter().skip(1))
         .take(rows)
         .map(|(from, to)| {
-            let word = text.get(u32::from_le_bytes(*from) as usize..u32::from_le_bytes(*to) as usize)?;
+            let word = text.bytes().get(u32::from_le_bytes(*from) as usize..u32::from_le_bytes(*to) as usize)?;
             Some(std::str::from_utf8(word).ok()?.to_owned())
         })
         .collect::<Option<Vec<String>>>()

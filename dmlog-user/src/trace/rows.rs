@@ -15,7 +15,7 @@ use crate::event::flat::{Flat, FlatError, op_code, op_name};
 use crate::event::ids::{DurationNs, IoId, LogId, MonoNs, Sector};
 use crate::event::item::{DecodeFailure, Gap, Item, LossCause};
 use crate::event::op::{Event, Io, LogImpl, MirrorOp, Op};
-use crate::event::text::keys::{Column as FlatColumn, is_log_op, keys_of};
+use crate::event::text::keys::is_log_op;
 use crate::event::text::{CAUSES, DECODE_ERROR, GAP, IMPLEMENTATIONS, cause_name, impl_name};
 
 /// What the words of a trace's dictionaries stand for.
@@ -29,10 +29,7 @@ pub(crate) struct Meanings {
 /// What a word of the dictionary of operations stands for.
 #[derive(Clone, Debug)]
 enum Meaning {
-    Event {
-        code: u16,
-        columns: Wanted,
-    },
+    Event(u16),
     Map,
     Identity,
     Gap,
@@ -40,38 +37,6 @@ enum Meaning {
     Seal,
     /// An operation of a newer version.
     Unknown(Arc<str>),
-}
-
-/// Columns that an operation needs beyond those that nearly all have: only those are fetched.
-#[derive(Clone, Copy, Debug, Default)]
-#[expect(clippy::struct_excessive_bools, reason = "a set of columns")]
-struct Wanted {
-    region: bool,
-    result: bool,
-    arg: bool,
-    io: bool,
-}
-
-impl Wanted {
-    fn of(code: u16) -> Self {
-        let mut wanted = Self::default();
-        for key in keys_of(code).unwrap_or_default() {
-            match key.column {
-                FlatColumn::Region => wanted.region = true,
-                FlatColumn::Result => wanted.result = true,
-                FlatColumn::Arg => wanted.arg = true,
-                FlatColumn::Io => wanted.io = true,
-                // The first is fetched for every event; only `map` has the others, and it is read in its own way.
-                FlatColumn::DurationNs
-                | FlatColumn::Sector
-                | FlatColumn::Bytes
-                | FlatColumn::Opf
-                | FlatColumn::Tgid
-                | FlatColumn::Comm => {}
-            }
-        }
-        wanted
-    }
 }
 
 impl Meanings {
@@ -83,7 +48,7 @@ impl Meanings {
             name => match op_code(name) {
                 Some(kind::MAP) => Meaning::Map,
                 Some(kind::IDENTITY) => Meaning::Identity,
-                Some(code) => Meaning::Event { code, columns: Wanted::of(code) },
+                Some(code) => Meaning::Event(code),
                 None => Meaning::Unknown(name.into()),
             },
         };
@@ -179,32 +144,28 @@ impl<'a> Rows<'a> {
 
     /// Hands over the items of all rows but the last.
     pub(crate) fn for_each(&self, mut take: impl FnMut(Item)) {
-        let mut flat = Flat::default();
         for row in 0..self.count.saturating_sub(1) {
-            take(self.item(row, &mut flat));
+            take(self.item(row));
         }
     }
 
     fn meaning(&self, row: usize) -> Option<&'a Meaning> {
-        let [place] = self.op.get(row)?;
+        let [place] = self.op.raw(row);
         self.meanings.ops.get(usize::from(place))
     }
 
     #[inline]
-    fn item(&self, row: usize, flat: &mut Flat) -> Item {
-        let time = MonoNs(self.time_ns.get(row).map_or(0, u64::from_le_bytes));
+    fn item(&self, row: usize) -> Item {
+        let time = MonoNs(u64::from_le_bytes(self.time_ns.raw(row)));
         let bad = |reason: String| Item::DecodeError(DecodeFailure { time, reason });
         match self.meaning(row) {
-            Some(Meaning::Event { code, columns }) => {
-                if let Some(op) = self.hot(row, *code) {
-                    let is_point = *code == kind::END_IO;
-                    return Item::Event(self.event(row, time, op, is_point));
-                }
-                match self.fill(row, time, *code, *columns, flat).and_then(|()| flat.to_event()) {
+            Some(Meaning::Event(code)) => match self.hot(row, *code) {
+                Some(op) => Item::Event(self.event(row, time, op, *code == kind::END_IO)),
+                None => match self.any_event(row, time, *code) {
                     Ok(event) => Item::Event(event),
                     Err(error) => bad(error.to_string()),
-                }
-            }
+                },
+            },
             Some(Meaning::Map) => match self.map(row, time) {
                 Some(event) => Item::Event(event),
                 None => bad("operation `map` misses a column".to_owned()),
@@ -227,31 +188,29 @@ impl<'a> Rows<'a> {
         }
     }
 
-    /// Fills the columns that the operation reads; the others keep what they had.
-    #[inline]
-    fn fill(&self, row: usize, time: MonoNs, code: u16, wanted: Wanted, flat: &mut Flat) -> Result<(), FlatError> {
-        flat.time = time;
-        flat.code = code;
-        (flat.cpu, flat.tid, flat.log) = self.place(row);
-        flat.duration_ns = self.duration_ns.get(row).map(u64::from_le_bytes);
-        if is_log_op(code) {
-            let known = self.implementation(row);
-            let op = op_name(code).unwrap_or_default();
-            flat.implementation = known.ok_or(FlatError::Column { op, column: "impl" })?.number();
-        }
-        if wanted.region {
-            flat.region = self.region.get(row).map(u64::from_le_bytes);
-        }
-        if wanted.result {
-            flat.result = self.result.get(row).map(i64::from_le_bytes);
-        }
-        if wanted.arg {
-            flat.arg = self.arg.get(row).map(i64::from_le_bytes);
-        }
-        if wanted.io {
-            flat.io = self.io.get(row).map(u64::from_le_bytes);
-        }
-        Ok(())
+    /// Any operation but those that have columns of their own.
+    fn any_event(&self, row: usize, time: MonoNs, code: u16) -> Result<Event, FlatError> {
+        let (cpu, tid, log) = self.place(row);
+        let implementation = match self.implementation(row) {
+            Some(implementation) => implementation.number(),
+            None if !is_log_op(code) => 0,
+            None => return Err(FlatError::Column { op: op_name(code).unwrap_or_default(), column: "impl" }),
+        };
+        let flat = Flat {
+            time,
+            cpu,
+            tid,
+            log,
+            code,
+            implementation,
+            duration_ns: self.duration_ns.get(row).map(u64::from_le_bytes),
+            region: self.region.get(row).map(u64::from_le_bytes),
+            result: self.result.get(row).map(i64::from_le_bytes),
+            arg: self.arg.get(row).map(i64::from_le_bytes),
+            io: self.io.get(row).map(u64::from_le_bytes),
+            ..Flat::default()
+        };
+        flat.to_event()
     }
 
     #[inline]
@@ -264,9 +223,9 @@ impl<'a> Rows<'a> {
     fn place(&self, row: usize) -> (u16, u32, LogId) {
         (
             // Where there is no value, the writer left a zero.
-            self.cpu.raw(row).map_or(0, u16::from_le_bytes),
-            self.tid.raw(row).map_or(0, u32::from_le_bytes),
-            self.log.raw(row).map_or(LogId::UNKNOWN, |log| LogId(u32::from_le_bytes(log))),
+            u16::from_le_bytes(self.cpu.raw(row)),
+            u32::from_le_bytes(self.tid.raw(row)),
+            LogId(u32::from_le_bytes(self.log.raw(row))),
         )
     }
 

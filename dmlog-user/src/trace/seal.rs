@@ -20,17 +20,13 @@ pub(crate) enum Presence {
 
 /// How many of the first `rows` rows have a value; a column without bitmap has them all.
 pub(crate) fn present(valid: Option<&[u8]>, rows: usize) -> usize {
-    match valid {
-        None => rows,
-        Some(valid) => {
-            let whole = valid.get(..rows / 8).unwrap_or_default();
-            let mut count: usize = whole.iter().map(|byte| byte.count_ones() as usize).sum();
-            if let Some(last) = last_byte(valid, rows) {
-                count += last.count_ones() as usize;
-            }
-            count
-        }
-    }
+    let Some(valid) = valid else {
+        return rows;
+    };
+    let (words, bytes) = valid.get(..rows / 8).unwrap_or_default().as_chunks();
+    let in_words: usize = words.iter().map(|word| u64::from_le_bytes(*word).count_ones() as usize).sum();
+    let in_bytes: usize = bytes.iter().map(|byte| byte.count_ones() as usize).sum();
+    in_words + in_bytes + last_byte(valid, rows).map_or(0, |last| last.count_ones() as usize)
 }
 
 /// Which of the first `rows` rows have a value.

@@ -1,7 +1,7 @@
 //! Which columns each operation has, and what each is called there.
 //!
 //! A column of [`Flat`](crate::event::flat::Flat) such as `result` means something else in every operation; this table
-//! gives the kernel's word. It is what the text form prints and demands, and what the trace reader fetches.
+//! gives the kernel's word. It is what the text form prints and demands.
 
 use dmlog_common::record::kind;
 
