@@ -19,6 +19,11 @@ use crate::process;
 
 /// The emulator; it belongs to Debian's package `qemu-system-x86`.
 const QEMU: &str = "qemu-system-x86_64";
+/// Before this release a processor can execute code that another one has just patched, if each has its own thread: a
+/// stock kernel patches itself while it boots, probes make it do so again, and on a busy host one boot in some dozens
+/// dies of an `int3` that is nobody's. Fixed by QEMU's commit deba78709a ("accel/tcg: Always lock pages before
+/// translation"); Debian 12 has 7.2.
+const THREADS_ARE_SAFE: (u32, u32) = (8, 1);
 /// QEMU connects its second serial port at once, or does not work at all.
 const CONNECT_LIMIT: Duration = Duration::from_secs(20);
 /// Always on the kernel's command line: warnings and worse on the first port; a panic ends the machine at once; the
@@ -93,7 +98,7 @@ pub(crate) fn start(
 ) -> Result<Running> {
     let socket = scratch.join("console");
     let mut command = Command::new(QEMU);
-    machine(&mut command, &spec.machine);
+    machine(&mut command, &spec.machine, tcg_threads(&process::output(Command::new(QEMU).arg("--version"))?));
     command.arg("-kernel").arg(&kernel.image).arg("-initrd").arg(initramfs);
     command.arg("-append").arg(command_line(&spec.machine));
     command.arg("-fsdev").arg(format!("local,id=out,path={},security_model=none", escaped(&spec.out)));
@@ -124,7 +129,7 @@ pub(crate) fn start(
 }
 
 /// Options that do not depend on the run's files.
-fn machine(command: &mut Command, machine: &Machine) {
+fn machine(command: &mut Command, machine: &Machine, threads: &str) {
     let Machine { cpus, memory_mib, timing, stock_command_line: _, append: _ } = machine;
     command.args([
         "-nodefaults",
@@ -139,7 +144,7 @@ fn machine(command: &mut Command, machine: &Machine) {
     ]);
     command.args(["-m", &memory_mib.to_string()]);
     match timing {
-        Timing::Parallel => command.args(["-accel", "tcg,thread=multi", "-smp", &cpus.to_string()]),
+        Timing::Wall => command.args(["-accel", &format!("tcg,thread={threads}"), "-smp", &cpus.to_string()]),
         Timing::InstructionCount => command.args([
             "-accel",
             "tcg,thread=single",
@@ -151,6 +156,15 @@ fn machine(command: &mut Command, machine: &Machine) {
             "1",
         ]),
     };
+}
+
+/// One thread for each processor, or one for all, by what `--version` prints: `QEMU emulator version 7.2.22 (…)`.
+fn tcg_threads(version: &str) -> &'static str {
+    let mut numbers = version.split("version ").nth(1).unwrap_or_default().split(['.', ' ']).map(str::parse::<u32>);
+    match (numbers.next(), numbers.next()) {
+        (Some(Ok(major)), Some(Ok(minor))) if THREADS_ARE_SAFE <= (major, minor) => "multi",
+        _ => "single",
+    }
 }
 
 fn command_line(machine: &Machine) -> String {
@@ -194,7 +208,7 @@ fn accept(listener: &UnixListener, running: &mut Running, command: &str) -> Resu
 mod tests {
     use std::path::Path;
 
-    use super::{FAST, command_line, escaped};
+    use super::{FAST, command_line, escaped, tcg_threads};
     use crate::guest::Machine;
 
     #[test]
@@ -204,6 +218,14 @@ mod tests {
         machine.stock_command_line = true;
         assert!(!command_line(&machine).contains("nokaslr"));
         assert!(command_line(&machine).ends_with(" dm_mod.x=1"));
+    }
+
+    #[test]
+    fn processors_share_a_thread_where_qemu_has_the_race() {
+        assert_eq!(tcg_threads("QEMU emulator version 7.2.22 (Debian 1:7.2+dfsg-7)\n"), "single");
+        assert_eq!(tcg_threads("QEMU emulator version 8.1.0\n"), "multi");
+        assert_eq!(tcg_threads("QEMU emulator version 10.0.2 (Debian)\n"), "multi");
+        assert_eq!(tcg_threads("something else"), "single");
     }
 
     #[test]

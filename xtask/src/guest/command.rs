@@ -112,7 +112,7 @@ fn spec(args: &GuestArgs) -> Result<GuestSpec> {
     }
     spec.machine.cpus = args.smp;
     spec.machine.memory_mib = args.memory;
-    spec.machine.timing = if args.icount { Timing::InstructionCount } else { Timing::Parallel };
+    spec.machine.timing = if args.icount { Timing::InstructionCount } else { Timing::Wall };
     spec.machine.stock_command_line = args.stock;
     spec.machine.append = args.append.split_whitespace().map(str::to_owned).collect();
     spec.limits = Limits { total: Duration::from_secs(args.timeout), silence: Duration::from_secs(args.silence) };

@@ -105,15 +105,15 @@ pub(crate) struct Machine {
 
 impl Default for Machine {
     fn default() -> Self {
-        Self { cpus: 2, memory_mib: 1024, timing: Timing::Parallel, stock_command_line: false, append: Vec::new() }
+        Self { cpus: 2, memory_mib: 1024, timing: Timing::Wall, stock_command_line: false, append: Vec::new() }
     }
 }
 
 /// What guest time means.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Timing {
-    /// Host time; one thread for each processor.
-    Parallel,
+    /// Host time.
+    Wall,
     /// Executed instructions: one nanosecond each, on one processor. Repeatable, and the unit of all cost figures.
     InstructionCount,
 }
