@@ -134,11 +134,11 @@ fn print_writes_json_lines() {
     for (line, item) in lines.iter().zip(items()) {
         assert_eq!(line["time_ns"], item.time().0);
     }
-    assert_eq!(lines[0]["op"], "identity");
-    assert_eq!(lines[0]["name"], "vg/lv");
-    assert_eq!(lines[1]["op"], "map");
-    assert_eq!(lines[1]["opf"], 0x8801);
-    assert_eq!(lines[1]["comm"], "fio");
+    assert_eq!(lines[1]["op"], "identity");
+    assert_eq!(lines[1]["name"], "vg/lv");
+    assert_eq!(lines[2]["op"], "map");
+    assert_eq!(lines[2]["opf"], 0x8801);
+    assert_eq!(lines[2]["comm"], "fio");
     let flush = lines.iter().find(|line| line["kind"] == "dirtied").unwrap();
     assert_eq!((&flush["op"], &flush["impl"]), (&"flush".into(), &"disk".into()));
     let gap = lines.iter().find(|line| line["op"] == "gap").unwrap();

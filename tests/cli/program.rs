@@ -64,6 +64,12 @@ pub(crate) fn file(name: &str, bytes: &[u8]) -> PathBuf {
 pub(crate) fn items() -> Vec<Item> {
     let mut items = workload(3);
     let Some(Item::Event(first)) = items.first().cloned() else { panic!("the workload begins with an event") };
+    let mut nameless = first.clone();
+    if let Op::Identity(identity) = &mut nameless.op {
+        identity.name = String::new();
+    }
+    // A mirror that was just created has no name at first.
+    items.insert(0, Item::Event(nameless));
     let mut other = first;
     other.log = LogId(2);
     other.op = Op::Identity(Box::new(Identity {

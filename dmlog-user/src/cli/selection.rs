@@ -92,7 +92,11 @@ impl Devices {
 }
 
 fn unknown_device<'a>(file: &TraceFile, name: &str, known: impl Iterator<Item = &'a (DevNum, String)>) -> Failure {
-    let known: Vec<String> = known.map(|(device, name)| format!("{} ({device})", quote(name))).collect();
+    let known: Vec<_> = known.collect();
+    let is_named = |device: DevNum| known.iter().any(|(other, name)| *other == device && !name.is_empty());
+    // A device that was created during the capture has no name in its first identity.
+    let worth_telling = known.iter().filter(|(device, name)| !name.is_empty() || !is_named(*device));
+    let known: Vec<String> = worth_telling.map(|(device, name)| format!("{} ({device})", quote(name))).collect();
     let there =
         if known.is_empty() { "it names no device".to_owned() } else { format!("there are {}", known.join(", ")) };
     Failure::new(Exit::Usage, anyhow::anyhow!("`{}` has no device {}; {there}", file.name(), quote(name)))
