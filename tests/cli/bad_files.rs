@@ -1,3 +1,5 @@
+//! Files that are no trace: one exit code, one line that says why.
+
 use std::path::Path;
 
 use crate::program::{Run, file, run};

@@ -1,3 +1,5 @@
+//! `print`: what it writes, what it selects, what it refuses.
+
 use std::io::Read as _;
 
 use dmlog_user::event::item::Item;

@@ -1,3 +1,5 @@
+//! `verify`: the summary, and which damage gives which exit code.
+
 use crate::program::{Run, file, items, run, run_with_stdin, trace};
 
 fn verify(name: &str, bytes: &[u8]) -> Run {
