@@ -5,5 +5,6 @@
 mod damage;
 mod hostile;
 mod pyarrow;
+mod real;
 mod size;
 mod workload;

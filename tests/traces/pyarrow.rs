@@ -10,7 +10,7 @@ use dmlog_user::event::text::{Value, Visitor, visit};
 use crate::damage::{items, trace};
 
 /// The Python that has pyarrow, if there is one.
-fn python() -> Result<PathBuf, String> {
+pub(crate) fn python() -> Result<PathBuf, String> {
     let python = match std::env::var_os("DMLOG_PYTHON").map(PathBuf::from) {
         Some(python) => python,
         None => cache_folder().ok_or("neither XDG_CACHE_HOME nor HOME is set")?.join("dmlog-top/venv/bin/python"),
