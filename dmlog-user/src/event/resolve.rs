@@ -62,6 +62,8 @@ pub struct Resolver {
     objects: ByAddress<LogId>,
     /// Addresses that belong to each log, to forget them with it.
     families: HashMap<LogId, Vec<u64>>,
+    /// The target of each log, which outlives it: `mirror_dtr` returns after its log is gone.
+    targets: HashMap<LogId, u64>,
     in_flight: ByAddress<InFlight>,
     recoveries: HashMap<(LogId, u64), MonoNs>,
     last_log: u32,
@@ -202,6 +204,9 @@ impl Resolver {
         for object in [record.target, record.mirror_set, record.region_hash, record.context] {
             self.remember(log, object);
         }
+        if record.target != 0 {
+            self.targets.insert(log, record.target);
+        }
         let known = |value: u64| if value == 0 { None } else { Some(value) };
         let identity = Identity {
             device: name(&record.device).parse().unwrap_or_default(),
@@ -270,9 +275,19 @@ impl Resolver {
             _ => {}
         }
         flat.log = log;
-        if header.kind == kind::DTR {
-            self.forget(log);
-            self.recoveries.retain(|(of, _), _| *of != log);
+        match header.kind {
+            kind::DTR => {
+                self.forget(log);
+                self.recoveries.retain(|(of, _), _| *of != log);
+                // The destructor of the mirror, which called this one, has still to return.
+                if let Some(target) = self.targets.remove(&log)
+                    && !self.objects.contains_key(&target)
+                {
+                    self.remember(log, target);
+                }
+            }
+            kind::MIRROR_DTR => self.forget(log),
+            _ => {}
         }
         flat.to_event().map_err(|error| error.to_string())
     }
