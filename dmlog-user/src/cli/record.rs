@@ -92,10 +92,14 @@ pub fn run(args: &Args) -> Result<Exit, Failure> {
     let kept = sink.file()?;
     let capture = Capture::start(&args.capture.options(&args.devices))
         .map_err(|error| Failure::new(Exit::CaptureFailed, error))?;
-    say(&started(capture.facts(), &args.output));
+    let mut greeting = Some(started(capture.facts(), &args.output));
     let shows_progress = std::io::stderr().is_terminal();
     let mut last = Progress::default();
     let recording = record::record(capture, sink, args.duration, |progress| {
+        // Not before signals are looked at: whoever waits for this line may send one at once.
+        if let Some(greeting) = greeting.take() {
+            say(&greeting);
+        }
         if shows_progress {
             show(&last, &progress);
             last = progress;
