@@ -264,8 +264,11 @@ fn damaged(what: &str) -> CaptureError {
     CaptureError::DamagedObject { detail: format!("`{what}` is not in it") }
 }
 
-/// An error with everything below it.
+/// An error with everything below it. The verifier's log can have megabytes and goes into every trace: its beginning says
+/// which step failed, its end says why.
 fn chain(error: &dyn std::error::Error) -> String {
+    const BEGIN_CHARS: usize = 160;
+    const END_CHARS: usize = 480;
     let mut text = error.to_string();
     let mut cause = error.source();
     while let Some(error) = cause {
@@ -273,7 +276,13 @@ fn chain(error: &dyn std::error::Error) -> String {
         text.push_str(&error.to_string());
         cause = error.source();
     }
-    text
+    let chars = text.chars().count();
+    if chars <= BEGIN_CHARS + END_CHARS {
+        return text;
+    }
+    let begin: String = text.chars().take(BEGIN_CHARS).collect();
+    let end: String = text.chars().skip(chars - END_CHARS).collect();
+    format!("{begin} … {end}")
 }
 
 fn kprobe<'a>(ebpf: &'a mut Ebpf, name: &str) -> Result<&'a mut KProbe, String> {
