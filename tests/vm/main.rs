@@ -1,0 +1,23 @@
+//! The real thing: runs as root in a guest, against real mirrors of a real kernel.
+//!
+//! `cargo xtask test --tier vm` builds this binary, boots a guest of every kernel, and runs it there with one thread, for
+//! the kernel's state is shared. The recorder under test runs as a process (`DMLOG_TOP`) or through the library; what it
+//! says is compared with [`support::counter`], which asks the kernel in another way.
+//!
+//! ```text
+//! counts     exact numbers, identity, whole life, probes in force
+//! overflow   a ring that is too small: kept + lost is exact
+//! storm      a storm at full speed: nothing is lost
+//! kill       the recorder dies at any moment: what is sealed is readable
+//! faults     what a user can do wrong, and what the sentence says
+//! modules    modules and tables that come, go and change
+//! ```
+#![expect(clippy::print_stdout, reason = "a test that cannot run says so on stdout, where the harness reads it")]
+
+mod counts;
+mod faults;
+mod kill;
+mod modules;
+mod overflow;
+mod storm;
+mod support;
