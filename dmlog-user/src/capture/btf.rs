@@ -261,3 +261,6 @@ fn trailing(kind: u32, vlen: usize) -> Option<usize> {
 fn read_u32(bytes: &[u8], at: usize) -> Option<u32> {
     Some(u32::from_ne_bytes(bytes.get(at..at.checked_add(4)?)?.try_into().ok()?))
 }
+
+#[cfg(test)]
+mod tests;

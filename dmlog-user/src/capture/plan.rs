@@ -157,3 +157,6 @@ fn fentry(hook: &Hook, facts: &HostFacts, wishes: &Wishes) -> Result<u32, String
     }
     Ok(id)
 }
+
+#[cfg(test)]
+mod tests;

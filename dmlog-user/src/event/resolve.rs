@@ -320,3 +320,6 @@ fn push_gap(cpu: u16, lost: u64, time: MonoNs, out: &mut Vec<Item>) {
         out.push(Item::Gap(Gap { time, cpu: Some(cpu), lost: Some(lost), cause: LossCause::RingFull }));
     }
 }
+
+#[cfg(test)]
+mod tests;
