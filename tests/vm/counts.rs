@@ -186,8 +186,12 @@ fn check_identity(trace: &Trace, kind: LogKind, device: DevNum, name: &str) {
         .map(|(_, _, event)| event)
         .collect();
     assert!(strangers.is_empty(), "events of other logs than {log:?}: {strangers:?}");
-    let unknown = trace.mirror_ops().filter(|(_, event)| event.log == LogId::UNKNOWN);
-    let unknown: Vec<_> = unknown.filter(|(op, _)| !matches!(op, MirrorOp::Ctr { .. })).collect();
+    // The constructor wakes the worker before it returns, and only its return tells which mirror that was.
+    let ctr = trace.mirror_ops().find(|(op, _)| matches!(op, MirrorOp::Ctr { .. })).map(|(_, event)| event.time);
+    let unknown: Vec<_> = trace
+        .mirror_ops()
+        .filter(|(_, event)| event.log == LogId::UNKNOWN && ctr.is_none_or(|ctr| event.start() > ctr))
+        .collect();
     assert!(unknown.is_empty(), "events of the mirror without its log: {unknown:?}");
 }
 
