@@ -8,7 +8,7 @@ use serde_json::Value;
 
 use crate::guest::verdict::Verdict;
 use crate::guest::{self, Echo, GuestFile, GuestSpec};
-use crate::paths::{repo_root, target_dir};
+use crate::paths::repo_root;
 use crate::process;
 use crate::test::cargo_tests::{PACKAGE, has_target};
 use crate::test::libtest::Parser;
@@ -66,12 +66,21 @@ fn spec(kernel: &str, files: &[GuestFile], name: Option<&str>) -> GuestSpec {
 }
 
 /// Builds the product and the test binary, and lists what goes into the guest.
+///
+/// One call builds both: dependencies of tests add features to shared crates, and a second call for the programs alone
+/// would build all of those again.
 fn build() -> Result<Vec<GuestFile>> {
-    process::run(process::cargo(&repo_root()).args(["build", "--release", "--package", PACKAGE, "--bins"]))?;
-    let product = target_dir().join("release/dmlog-top");
+    let mut command: Command = process::cargo(&repo_root());
+    command.args(["test", "--release", "--package", PACKAGE, "--test", TARGET, "--no-run"]);
+    command.arg("--message-format=json-render-diagnostics").stderr(Stdio::inherit());
+    eprintln!("$ {}", process::shown(&command));
+    let messages = process::output(&mut command)?;
+    let host = |kind, name| {
+        executable(&messages, kind, name).with_context(|| format!("cargo built the tests and named no `{name}`"))
+    };
     let mut files = vec![
-        GuestFile { host: product, guest: PRODUCT.to_owned() },
-        GuestFile { host: test_binary()?, guest: TEST_BINARY.to_owned() },
+        GuestFile { host: host("bin", "dmlog-top")?, guest: PRODUCT.to_owned() },
+        GuestFile { host: host("test", TARGET)?, guest: TEST_BINARY.to_owned() },
     ];
     for program in PROGRAMS {
         files.push(GuestFile::program(program)?);
@@ -79,18 +88,27 @@ fn build() -> Result<Vec<GuestFile>> {
     Ok(files)
 }
 
-/// Cargo names the binary with a hash, and says which one in its messages.
-fn test_binary() -> Result<PathBuf> {
-    let mut command: Command = process::cargo(&repo_root());
-    command.args(["test", "--release", "--package", PACKAGE, "--test", TARGET, "--no-run"]);
-    command.arg("--message-format=json-render-diagnostics").stderr(Stdio::inherit());
-    let messages = process::output(&mut command)?;
-    let mut found = None;
-    for message in messages.lines().filter_map(|line| serde_json::from_str::<Value>(line).ok()) {
-        let target = &message["target"];
-        if target["name"] == TARGET && target["kind"][0] == "test" {
-            found = message["executable"].as_str().map(PathBuf::from).or(found);
-        }
+/// Cargo names test binaries with a hash, and says which one in its messages; the last message counts.
+fn executable(messages: &str, kind: &str, name: &str) -> Option<PathBuf> {
+    let artifacts = messages.lines().rev().filter_map(|line| serde_json::from_str::<Value>(line).ok());
+    let mut ours = artifacts.filter(|it| it["target"]["name"] == name && it["target"]["kind"][0] == kind);
+    ours.find_map(|artifact| artifact["executable"].as_str().map(PathBuf::from))
+}
+
+#[cfg(test)]
+mod tests {
+    use std::path::PathBuf;
+
+    use super::executable;
+
+    #[test]
+    fn the_executables_are_found_among_the_messages_of_cargo() {
+        let messages = "{\"target\":{\"name\":\"vm\",\"kind\":[\"test\"]},\"executable\":\"/t/vm-1\"}\n\
+                        {\"target\":{\"name\":\"dmlog-top\",\"kind\":[\"bin\"]},\"executable\":\"/t/dmlog-top\"}\n\
+                        {\"target\":{\"name\":\"vm\",\"kind\":[\"test\"]},\"executable\":\"/t/vm-2\"}\nnot json\n\
+                        {\"reason\":\"build-finished\",\"success\":true}\n";
+        assert_eq!(executable(messages, "test", "vm"), Some(PathBuf::from("/t/vm-2")));
+        assert_eq!(executable(messages, "bin", "dmlog-top"), Some(PathBuf::from("/t/dmlog-top")));
+        assert_eq!(executable(messages, "bin", "dmlogd"), None);
     }
-    found.context("cargo built the tests and named no executable")
 }
