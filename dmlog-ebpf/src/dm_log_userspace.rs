@@ -1,8 +1,8 @@
 //! Probes on dm-log-userspace: the userspace type, and its round trips to the daemon.
 
 use crate::dm_log::{
-    count, identify, in_sync, get_resync_work, int, int_and_identify, nothing, plain, region, region_int, set_region_sync,
-    status, unsigned,
+    count, get_resync_work, identify, in_sync, int, int_and_identify, nothing, plain, region, region_int,
+    set_region_sync, status, unsigned,
 };
 use crate::emit::Call;
 use crate::site::{Return, Returned, call_probe};

@@ -17,19 +17,19 @@ pub fn map<L: Lane>(site: &L, hook: u16) {
     if !wanted(target) {
         return;
     }
-    let sector: Option<u64> = L::member(bio, offset!(bio_sector));
-    let bytes: Option<u32> = L::member(bio, offset!(bio_size));
-    let opf: Option<u32> = L::member(bio, offset!(bio_opf));
-    let failed = if sector.is_none() || bytes.is_none() || opf.is_none() { flag::READ_FAILED } else { 0 };
+    let mut failed = 0;
+    let sector: u64 = L::member_or_zero(bio, offset!(bio_sector), &mut failed);
+    let bytes: u32 = L::member_or_zero(bio, offset!(bio_size), &mut failed);
+    let opf: u32 = L::member_or_zero(bio, offset!(bio_opf), &mut failed);
     let moment = Moment::now();
     let comm = bpf_get_current_comm().unwrap_or([0; COMM_LEN]);
     reserve::<L, IoRecord>(hook, |entry, seq| {
         entry.write(IoRecord {
             header: header(hook, kind::MAP, L::FLAG | failed, &moment, target, seq),
             bio,
-            sector: sector.unwrap_or(NONE),
-            bytes: bytes.unwrap_or(0),
-            opf: opf.unwrap_or(0),
+            sector,
+            bytes,
+            opf,
             tgid: (moment.pid_tgid >> 32) as u32,
             reserved: 0,
             comm,

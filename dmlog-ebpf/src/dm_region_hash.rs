@@ -1,5 +1,6 @@
 //! Probes on dm-region-hash: states and pending writes of regions, and their recovery.
 
+use aya_log_ebpf::warn;
 use dmlog_common::record::{NONE, flag, kind};
 
 use crate::dm_log::nothing;
@@ -40,6 +41,7 @@ pub fn inc_pending<L: Lane>(site: &L, hook: u16) {
             let mut call = Call::of(L::log_or_hash(rh)).arg(bio).region_read(region_of::<L>(rh, bio));
             if i == BIOS_MAX - 1 {
                 call.flags |= flag::TRUNCATED;
+                warn!((), "more than {} writes in one pass", BIOS_MAX as u32);
             }
             entered::<L>(hook, kind::RH_INC, &call);
         }
@@ -58,7 +60,11 @@ pub fn dec<L: Lane>(site: &L, hook: u16) {
 #[inline(always)]
 pub fn mark_nosync<L: Lane>(site: &L, hook: u16) {
     let (rh, bio) = (site.argument(0), site.argument(1));
-    entered::<L>(hook, kind::RH_MARK_NOSYNC, &Call::of(L::log_or_hash(rh)).arg(bio).region_read(region_of::<L>(rh, bio)));
+    entered::<L>(
+        hook,
+        kind::RH_MARK_NOSYNC,
+        &Call::of(L::log_or_hash(rh)).arg(bio).region_read(region_of::<L>(rh, bio)),
+    );
 }
 
 /// `void dm_rh_delay(rh, bio)`.
@@ -106,14 +112,23 @@ pub fn update_states<R: Return>(site: &R, _: &Returned, _: u64) -> Option<Call> 
 #[inline(always)]
 pub fn get_state<R: Return>(site: &R, _: &Returned, result: u64) -> Option<Call> {
     let may_block = site.argument(2) as u32 != 0;
-    Some(Call::of(R::log_or_hash(site.argument(0))).region(site.argument(1)).arg(u64::from(may_block)).result_int(result))
+    Some(
+        Call::of(R::log_or_hash(site.argument(0)))
+            .region(site.argument(1))
+            .arg(u64::from(may_block))
+            .result_int(result),
+    )
 }
 
 /// `struct dm_region *dm_rh_recovery_start(rh)`.
 #[inline(always)]
 pub fn recovery_start<R: Return>(site: &R, _: &Returned, result: u64) -> Option<Call> {
     let call = Call::of(R::log_or_hash(site.argument(0)));
-    Some(if result == 0 { call.region(NONE) } else { call.region_read(crate::kernel::probe(result, offset!(region_key))) })
+    Some(if result == 0 {
+        call.region(NONE)
+    } else {
+        call.region_read(crate::kernel::probe(result, offset!(region_key)))
+    })
 }
 
 entry_probe!(dm_rh_inc_pending, DM_RH_INC_PENDING, inc_pending);

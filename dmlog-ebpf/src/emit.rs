@@ -103,7 +103,8 @@ fn write<L: Lane>(hook: u16, kind: u16, flags: u16, moment: &Moment, duration_ns
         // The narrow fields of the header as two words: two stores instead of six, on the way that every call takes.
         let numbers = u64::from(seq) | u64::from(moment.tid()) << 32;
         let kinds = u64::from(kind) | cpu << 16 | u64::from(flags) << 32 | u64::from(hook) << 48;
-        let words = [moment.time_ns, call.object, numbers, kinds, duration_ns, call.region, call.result as u64, call.arg];
+        let words =
+            [moment.time_ns, call.object, numbers, kinds, duration_ns, call.region, call.result as u64, call.arg];
         let record = entry.as_mut_ptr().cast::<u64>();
         for (place, word) in words.into_iter().enumerate() {
             // SAFETY: the reserved memory, eight words long. Volatile: neighbours that are zero would become `memset`.

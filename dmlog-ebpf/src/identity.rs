@@ -9,6 +9,7 @@
 //! says against the device's table before it trusts the offsets.
 
 use aya_ebpf::maps::ring_buf::RingBufEntry;
+use aya_log_ebpf::warn;
 use dmlog_common::record::{Header, IdentityRecord, NAME_LEN, NONE, kind};
 
 use crate::emit::{header, reserve};
@@ -55,7 +56,12 @@ pub fn of_log<L: Lane>(hook: u16, log: u64) {
         if region_hash != 0 && probe::<u64>(region_hash, offset!(rh_log)) == Some(log) {
             family.mirror_set = mirror_set;
             family.region_hash = region_hash;
+        } else {
+            warn!((), "hook {}: the region hash of a mirror names another log", hook);
         }
+    }
+    if md == 0 {
+        warn!((), "hook {}: no mapped device behind a log", hook);
     }
     if !admit(&family) {
         return;

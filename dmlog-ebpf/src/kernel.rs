@@ -9,6 +9,7 @@ use core::ptr::read_volatile;
 
 use aya_ebpf::helpers::generated::bpf_probe_read_kernel;
 use dmlog_common::config::ABSENT;
+use dmlog_common::record::flag;
 
 use crate::maps::SWITCHES;
 
@@ -65,6 +66,17 @@ pub fn probe<T: Copy>(base: u64, offset: u32) -> Option<T> {
     }
 }
 
+/// Copies a number, zero if that fails; `failed` gets one bit more then. Unlike an `Option` it leaves nothing undefined on the
+/// stack, which the verifier of 5.10 refuses to see read even where the tag is tested later.
+#[inline(always)]
+pub fn probe_or_zero<T: Copy + Default>(base: u64, offset: u32, failed: &mut u16) -> T {
+    let mut value = T::default();
+    if !probe_into(&raw mut value, base, offset) {
+        *failed |= flag::READ_FAILED;
+    }
+    value
+}
+
 /// Copies into memory that is already there (a reserved record); false if that failed.
 #[inline(always)]
 pub fn probe_into<T>(destination: *mut T, base: u64, offset: u32) -> bool {
@@ -72,7 +84,9 @@ pub fn probe_into<T>(destination: *mut T, base: u64, offset: u32) -> bool {
         return false;
     }
     // SAFETY: `destination` is valid for a `T`; the helper zeroes it when it fails.
-    unsafe { bpf_probe_read_kernel(destination.cast(), size_of::<T>() as u32, (base + u64::from(offset)) as *const _) == 0 }
+    unsafe {
+        bpf_probe_read_kernel(destination.cast(), size_of::<T>() as u32, (base + u64::from(offset)) as *const _) == 0
+    }
 }
 
 /// A plain load from a pointer that the verifier knows the type of.

@@ -13,7 +13,6 @@
 #![feature(asm_experimental_arch)]
 #![expect(unsafe_code, reason = "BPF programs read kernel memory and shared maps")]
 #![expect(unreachable_pub, reason = "a program has no other users; `pub` says what the files share")]
-#![expect(missing_docs, reason = "the probes are generated one per hook; the hooks are documented in dmlog-common")]
 
 mod dm_log;
 mod dm_log_userspace;

@@ -8,7 +8,6 @@
 //! A call in flight is found by its thread: slot = low bits of the thread id, tag = the remaining bits. The tag travels in
 //! the low bits of the entry time, so one 8-byte store claims the slot and one load tells whose it is.
 
-use aya_ebpf::EbpfContext;
 use aya_ebpf::helpers::generated::bpf_get_func_arg;
 use aya_ebpf::helpers::{bpf_get_current_pid_tgid, bpf_ktime_get_ns};
 use aya_ebpf::programs::{ProbeContext, RetProbeContext};
@@ -38,6 +37,9 @@ pub trait Lane {
 
     /// Reads a member of a structure whose type this function's BTF knows.
     fn member<T: Copy>(base: u64, offset: u32) -> Option<T>;
+
+    /// The same for a number; zero and a bit in `failed` if it cannot be read.
+    fn member_or_zero<T: Copy + Default>(base: u64, offset: u32, failed: &mut u16) -> T;
 }
 
 /// An fentry program, or an fexit program looking at arguments.
@@ -69,6 +71,17 @@ impl Lane for Fentry {
     #[inline(always)]
     fn member<T: Copy>(base: u64, offset: u32) -> Option<T> {
         kernel::typed(base, offset)
+    }
+
+    #[inline(always)]
+    fn member_or_zero<T: Copy + Default>(base: u64, offset: u32, failed: &mut u16) -> T {
+        match kernel::typed(base, offset) {
+            Some(value) => value,
+            None => {
+                *failed |= flag::READ_FAILED;
+                T::default()
+            }
+        }
     }
 }
 
@@ -102,6 +115,11 @@ impl Lane for Kprobe {
     #[inline(always)]
     fn member<T: Copy>(base: u64, offset: u32) -> Option<T> {
         kernel::probe(base, offset)
+    }
+
+    #[inline(always)]
+    fn member_or_zero<T: Copy + Default>(base: u64, offset: u32, failed: &mut u16) -> T {
+        kernel::probe_or_zero(base, offset, failed)
     }
 }
 
@@ -207,6 +225,11 @@ impl Lane for Kretprobe {
     fn member<T: Copy>(base: u64, offset: u32) -> Option<T> {
         kernel::probe(base, offset)
     }
+
+    #[inline(always)]
+    fn member_or_zero<T: Copy + Default>(base: u64, offset: u32, failed: &mut u16) -> T {
+        kernel::probe_or_zero(base, offset, failed)
+    }
 }
 
 impl Return for Kretprobe {
@@ -297,13 +320,6 @@ fn count_unpaired(hook: u16) {
     }
 }
 
-/// The context that aya's logging wants.
-impl EbpfContext for Fentry {
-    fn as_ptr(&self) -> *mut core::ffi::c_void {
-        self.0.cast_mut().cast()
-    }
-}
-
 /// Makes the four programs of a hook that is seen at entry and return.
 ///
 /// `entry` gives what to remember from entry (a `u64`), `call` says what the call was; both are written once and compiled
@@ -313,7 +329,10 @@ macro_rules! call_probe {
      entry: $entry:expr, call: $call:expr) => {
         pub mod $function {
             use aya_ebpf::programs::{ProbeContext, RetProbeContext};
-            use dmlog_common::{hooks, record::{flag, kind}};
+            use dmlog_common::{
+                hooks,
+                record::{flag, kind},
+            };
 
             use super::*;
             use crate::emit;

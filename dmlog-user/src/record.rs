@@ -145,7 +145,7 @@ async fn drain(
     let mut interrupt = signal(SignalKind::interrupt())?;
     let mut terminate = signal(SignalKind::terminate())?;
     // A recording without an end is one that ends in a century.
-    let end = Instant::now() + duration.unwrap_or(Duration::from_secs(100 * 365 * 86_400));
+    let end = Instant::now() + duration.unwrap_or(Duration::from_hours(100 * 365 * 24));
     loop {
         tokio::select! {
             ready = ring.readable() => ready?.clear_ready(),
@@ -235,10 +235,11 @@ impl Feeder {
     fn drop_batch(&mut self, batch: Vec<Item>) {
         for item in batch {
             match item {
-                Item::Event(Event { op: Op::Identity(_), .. }) | Item::DecodeError(_) => self.kept.push(item),
                 // The gap for what is unreported is made anew each time.
                 Item::Gap(Gap { cause: LossCause::QueueFull, .. }) => {}
-                Item::Gap(_) => self.kept.push(item),
+                Item::Event(Event { op: Op::Identity(_), .. }) | Item::DecodeError(_) | Item::Gap(_) => {
+                    self.kept.push(item);
+                }
                 Item::Event(_) => {
                     self.dropped += 1;
                     self.unreported += 1;

@@ -52,6 +52,7 @@ fn capture(probe: ProbeChoice, ready: &Sender<()>, stopped: &Receiver<()>) -> (V
         devices: Vec::new(),
         wishes: Wishes { probe, io: true, reads: false, only: Vec::new() },
         ring_bytes: RING_BYTES,
+        bpf_log: false,
         command_line: Vec::new(),
     };
     let mut capture = Capture::start(&options).unwrap_or_else(|error| panic!("{error}"));

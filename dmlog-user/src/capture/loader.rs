@@ -5,12 +5,14 @@
 //! loaded with the descriptor of its module's BTF (`attach_btf_obj_fd`) and the function's type id.
 
 use std::collections::{BTreeMap, HashMap, HashSet};
+use std::io::Write;
 use std::os::fd::{AsFd, AsRawFd, OwnedFd};
 
 use aya::maps::{Map, MapData, PerCpuArray, RingBuf};
 use aya::programs::kprobe::KProbeLinkId;
 use aya::programs::{KProbe, Program};
 use aya::{Ebpf, EbpfLoader};
+use aya_log::EbpfLogger;
 use aya_obj::Object;
 use dmlog_common::config::{Layout, Switches};
 use dmlog_common::hooks::{HOOKS, Hook, Shape};
@@ -41,6 +43,8 @@ pub(super) struct Loader {
     object: Object,
     attached: BTreeMap<u16, Attached>,
     module_btf: HashMap<&'static str, OwnedFd>,
+    /// Shows the programs' own diagnostics, if that was asked for.
+    logger: Option<EbpfLogger<ToStderr>>,
     /// The symbols that a hook may be given to the kernel as, in the order to try.
     ambiguous: HashSet<&'static str>,
 }
@@ -72,18 +76,35 @@ impl Loader {
         switches: &Switches,
         ring_bytes: u32,
         devices: &[[u8; NAME_LEN]],
+        bpf_log: bool,
     ) -> Result<Self, CaptureError> {
+        // Off, the verifier removes the programs' diagnostics altogether.
+        let log_level: u8 = if bpf_log { aya_log::Level::Warn as u8 } else { 0 };
         let layout: [u32; size_of::<Layout>() / 4] = words(bytes_of(layout));
         let switches: [u32; size_of::<Switches>() / 4] = words(bytes_of(switches));
         let mut ebpf = EbpfLoader::new()
             .override_global("LAYOUT", layout.as_slice(), true)
             .override_global("SWITCHES", switches.as_slice(), true)
+            .override_global(aya_log::LEVEL, &log_level, true)
             .map_max_entries("EVENTS", ring_bytes)
             .load(OBJECT)
             .map_err(|source| CaptureError::Object { source: Box::new(source) })?;
         fill_devices(&mut ebpf, devices)?;
         let object = relocated(&ebpf)?;
-        Ok(Self { ebpf, object, attached: BTreeMap::new(), module_btf: HashMap::new(), ambiguous: HashSet::new() })
+        let logger = if bpf_log {
+            let logger = EbpfLogger::init_with_logger(&mut ebpf, ToStderr);
+            Some(logger.map_err(|error| CaptureError::DamagedObject { detail: error.to_string() })?)
+        } else {
+            None
+        };
+        Ok(Self {
+            logger,
+            ebpf,
+            object,
+            attached: BTreeMap::new(),
+            module_btf: HashMap::new(),
+            ambiguous: HashSet::new(),
+        })
     }
 
     /// The ring buffer. Can be taken once.
@@ -247,10 +268,34 @@ impl Loader {
             .collect()
     }
 
+    /// Shows what the programs had to say since the last call.
+    pub(super) fn show_log(&mut self) {
+        if let Some(logger) = &mut self.logger {
+            logger.flush();
+        }
+    }
+
     /// How many hooks are attached.
     pub(super) fn attached(&self) -> usize {
         self.attached.len()
     }
+}
+
+/// Diagnostics of the BPF programs go where a person looks for them.
+#[derive(Debug)]
+struct ToStderr;
+
+impl log::Log for ToStderr {
+    fn enabled(&self, _: &log::Metadata<'_>) -> bool {
+        true
+    }
+
+    fn log(&self, record: &log::Record<'_>) {
+        // Without stderr nobody is there to be told.
+        let _ = writeln!(std::io::stderr(), "bpf: {}", record.args());
+    }
+
+    fn flush(&self) {}
 }
 
 fn push_reason(decision: &mut Decision, more: &str) {

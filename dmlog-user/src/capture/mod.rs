@@ -54,6 +54,8 @@ pub struct CaptureOptions {
     pub wishes: Wishes,
     /// Size of the ring in bytes, a power of two and a multiple of the page size.
     pub ring_bytes: u32,
+    /// Show the BPF programs' own diagnostics on stderr.
+    pub bpf_log: bool,
     /// Arguments of the program, for the trace's header.
     pub command_line: Vec<String>,
 }
@@ -112,7 +114,7 @@ impl Capture {
             reserved: 0,
         };
         let mut plan = Plan::new(&facts, &options.wishes);
-        let mut loader = Loader::new(&layout, &switches, options.ring_bytes, &names)?;
+        let mut loader = Loader::new(&layout, &switches, options.ring_bytes, &names, options.bpf_log)?;
         let ring = loader.take_ring()?;
         loader.attach(&mut plan);
         if loader.attached() == 0 {
@@ -192,6 +194,7 @@ impl Capture {
     /// Looks after modules: attaches to those that have come, and again to those that were unloaded and loaded (their
     /// kprobes are silently dead). Call about once a second.
     pub fn follow_modules(&mut self, out: &mut Vec<Item>) {
+        self.loader.show_log();
         let mut changed = false;
         for (module, generation) in &mut self.generations {
             let now = module_generation(module);
@@ -233,6 +236,7 @@ impl Capture {
     /// Ends the capture: detaches, takes what is left in the ring, and accounts for everything that is missing.
     pub fn stop(mut self, out: &mut Vec<Item>) -> Losses {
         let recursion = privileges::with_permitted(|| self.loader.detach_all());
+        self.loader.show_log();
         while self.drain(out, usize::MAX) > 0 {}
         let time = MonoNs(monotonic_ns());
         self.resolver.finish(&self.loader.sequences(), time, out);

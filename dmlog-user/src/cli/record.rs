@@ -47,6 +47,9 @@ pub struct CaptureArgs {
     /// Probe only this kernel function (may be given more than once); `dmlog-top host` lists them
     #[arg(long = "hook", value_name = "FUNCTION", value_parser = parse_hook)]
     hooks: Vec<String>,
+    /// Show what the BPF programs themselves find odd, on stderr
+    #[arg(long)]
+    bpf_log: bool,
     /// Size of the ring buffer: a power of two of at least 64 KiB, for example 512K or 8M
     #[arg(long, value_name = "BYTES", default_value_t = RING_BYTES, value_parser = parse_ring_size)]
     ring_size: u32,
@@ -68,6 +71,7 @@ impl CaptureArgs {
             devices: devices.to_vec(),
             wishes: self.wishes(),
             ring_bytes: self.ring_size,
+            bpf_log: self.bpf_log,
             command_line: std::env::args_os().map(|word| word.to_string_lossy().into_owned()).collect(),
         }
     }
@@ -135,8 +139,10 @@ fn finish(recording: &Recording, output: &Path, file: Option<&File>) -> Result<E
         (losses.recursion, "probes that the kernel did not run"),
         (losses.forgotten, "objects beyond the limit"),
     ];
-    let more: String =
-        more.iter().filter(|(count, _)| *count > 0).map(|(count, what)| format!(", {count} {what}")).collect();
+    let more = more
+        .iter()
+        .filter(|(count, _)| *count > 0)
+        .fold(String::new(), |text, (count, what)| format!("{text}, {count} {what}"));
     say(&format!(
         "{}: {} events in {:.1} s, {lost} lost{more}, {} bytes",
         output.display(),
