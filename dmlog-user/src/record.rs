@@ -20,7 +20,7 @@ use dmlog_common::record::RING_POLL_MS;
 use tokio::signal::unix::{SignalKind, signal};
 use tokio::time::{Instant, MissedTickBehavior, interval, sleep_until};
 
-use crate::capture::{Capture, Losses, monotonic_ns};
+use crate::capture::{Capture, Losses, monotonic_ns, use_normal_priority};
 use crate::event::ids::MonoNs;
 use crate::event::item::{Gap, Item, LossCause};
 use crate::event::op::{Event, Op};
@@ -100,9 +100,12 @@ pub fn record<W: Write + Send + 'static>(
     let facts = capture.facts().clone();
     let writer = std::thread::Builder::new().name("trace-writer".to_owned()).spawn({
         let shared = Arc::clone(&shared);
-        move || match TraceWriter::new(sink, &facts) {
-            Ok(writer) => write_all(writer, &received, &shared),
-            Err(error) => Err((error, TraceTotals::default())),
+        move || {
+            use_normal_priority();
+            match TraceWriter::new(sink, &facts) {
+                Ok(writer) => write_all(writer, &received, &shared),
+                Err(error) => Err((error, TraceTotals::default())),
+            }
         }
     })?;
     let mut feeder = Feeder { queue, dropped: 0, unreported: 0, kept: Vec::new(), events: 0, is_closed: false };

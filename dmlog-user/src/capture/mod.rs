@@ -45,6 +45,16 @@ mod witness;
 
 pub use self::sys::monotonic_ns;
 
+/// Nice value of the thread that drains the ring. On a machine without an idle CPU the load that makes the records, and the
+/// writer, would otherwise keep it from them until the ring is full: seen with one CPU, where 0 lost 1,025 of 380,000 records.
+const READER_NICE: i32 = -10;
+
+/// Gives the calling thread, which may have been started by the one that drains the ring, the usual priority back.
+pub fn use_normal_priority() {
+    // Going up is always allowed.
+    let _ = sys::set_nice(0);
+}
+
 /// What to capture.
 #[derive(Clone, Debug)]
 pub struct CaptureOptions {
@@ -150,6 +160,8 @@ impl Capture {
             pending: Vec::new(),
         };
         capture.identify_mirrors();
+        // Before the right to do so is given up. Where it is not there, the ring fills a little earlier.
+        let _ = sys::set_nice(READER_NICE);
         capture.drop_privileges()?;
         Ok(capture)
     }

@@ -233,6 +233,16 @@ pub(super) fn raise_memlock() -> io::Result<()> {
     }
 }
 
+/// Sets the nice value of the calling thread. Going below its present value needs `CAP_SYS_NICE`.
+pub(super) fn set_nice(nice: i32) -> io::Result<()> {
+    // SAFETY: a system call on numbers; 0 is the calling thread.
+    if unsafe { libc::setpriority(libc::PRIO_PROCESS, 0, nice) } == 0 {
+        Ok(())
+    } else {
+        Err(io::Error::last_os_error())
+    }
+}
+
 /// `CLOCK_MONOTONIC` and `CLOCK_REALTIME` in nanoseconds, read one right after the other.
 pub(super) fn clock_pair() -> (u64, u64) {
     (clock(libc::CLOCK_MONOTONIC), clock(libc::CLOCK_REALTIME))

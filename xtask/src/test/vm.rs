@@ -1,5 +1,6 @@
 //! The tier `vm`: one boot of each kernel, in which the test binary runs as root against real mirrors.
 
+use std::num::NonZero;
 use std::path::PathBuf;
 use std::process::{Command, Stdio};
 
@@ -24,7 +25,7 @@ const STOCK: &str = "6.1";
 const TEST_BINARY: &str = "/bin/dmlog-vm";
 const PRODUCT: &str = "/bin/dmlog-top";
 
-/// Boots the kernels one after the other; on two processors side by side would only be slower.
+/// Boots the kernels, as many side by side as there are processors: a guest keeps one of them busy.
 pub(crate) fn run(kernels: &[String], name: Option<&str>) -> Result<Tally> {
     let mut total = Tally::default();
     if !has_target(TARGET)? {
@@ -32,24 +33,38 @@ pub(crate) fn run(kernels: &[String], name: Option<&str>) -> Result<Tally> {
         return Ok(total);
     }
     let files = build()?;
-    for kernel in kernels {
-        let spec = spec(kernel, &files, name);
-        guest::fresh_out(&spec.out)?;
-        let run = guest::run(&spec)?;
-        let mut parser = Parser::default();
-        run.output.iter().for_each(|line| parser.line(line));
-        let mut tally = parser.tally();
-        let nothing_ran = tally.total() == 0 && name.is_none();
-        if tally.is_success() && (run.verdict != Verdict::Exited(0) || nothing_ran) {
-            tally.fail(format!("the guest {}", run.verdict));
+    let at_once = std::thread::available_parallelism().map_or(1, NonZero::get);
+    for some in kernels.chunks(at_once) {
+        let tallies: Vec<Result<Tally>> = std::thread::scope(|scope| {
+            let files = files.as_slice();
+            let guests: Vec<_> = some.iter().map(|kernel| scope.spawn(move || run_one(kernel, files, name))).collect();
+            let joined = guests.into_iter().map(|guest| guest.join());
+            joined.map(|result| result.unwrap_or_else(|panic| std::panic::resume_unwind(panic))).collect()
+        });
+        for (kernel, tally) in some.iter().zip(tallies) {
+            total.add(&format!("{kernel} "), tally?);
         }
-        if !tally.is_success() {
-            run.show_tail();
-        }
-        eprintln!("=== vm {kernel}: {tally} ({:.0} s), console in {}", run.wall.as_secs_f64(), run.log.display());
-        total.add(&format!("{kernel} "), tally);
     }
     Ok(total)
+}
+
+/// One boot of one kernel.
+fn run_one(kernel: &str, files: &[GuestFile], name: Option<&str>) -> Result<Tally> {
+    let spec = spec(kernel, files, name);
+    guest::fresh_out(&spec.out)?;
+    let run = guest::run(&spec)?;
+    let mut parser = Parser::default();
+    run.output.iter().for_each(|line| parser.line(line));
+    let mut tally = parser.tally();
+    let nothing_ran = tally.total() == 0 && name.is_none();
+    if tally.is_success() && (run.verdict != Verdict::Exited(0) || nothing_ran) {
+        tally.fail(format!("the guest {}", run.verdict));
+    }
+    if !tally.is_success() {
+        run.show_tail();
+    }
+    eprintln!("=== vm {kernel}: {tally} ({:.0} s), console in {}", run.wall.as_secs_f64(), run.log.display());
+    Ok(tally)
 }
 
 fn spec(kernel: &str, files: &[GuestFile], name: Option<&str>) -> GuestSpec {
