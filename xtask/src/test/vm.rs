@@ -38,7 +38,7 @@ pub(crate) fn run(kernels: &[String], name: Option<&str>) -> Result<Tally> {
         let tallies: Vec<Result<Tally>> = std::thread::scope(|scope| {
             let files = files.as_slice();
             let guests: Vec<_> = some.iter().map(|kernel| scope.spawn(move || run_one(kernel, files, name))).collect();
-            let joined = guests.into_iter().map(|guest| guest.join());
+            let joined = guests.into_iter().map(std::thread::ScopedJoinHandle::join);
             joined.map(|result| result.unwrap_or_else(|panic| std::panic::resume_unwind(panic))).collect()
         });
         for (kernel, tally) in some.iter().zip(tallies) {
