@@ -2,7 +2,7 @@
 //!
 //! ```text
 //! ring ─drain─▶ batch ─try_send─▶ queue (QUEUE_BATCHES) ─▶ writer thread ─▶ TraceWriter ─▶ file
-//!                 └─ full: the batch is dropped and counted; the next one starts with a gap that says so
+//!                 └─ full for too long: the batch is dropped and counted; the next one starts with a gap that says so
 //! ```
 //!
 //! The thread that drains the ring does nothing else, so that a slow disk costs whole batches that are counted, and never
@@ -32,6 +32,10 @@ pub const QUEUE_BATCHES: usize = 64;
 
 /// Items of one batch; also the most that is taken from the ring before other inputs are looked at.
 pub const BATCH_ITEMS: usize = 4096;
+
+/// How long a full queue is waited for before a batch is dropped. Meanwhile the ring keeps what comes: at its default size it
+/// holds more than twice this of the fastest mirror seen.
+const HOLD_FOR: Duration = Duration::from_millis(200);
 
 /// How long the writer waits for more before it seals what it has.
 const SEAL_AFTER: Duration = Duration::from_secs(1);
@@ -108,7 +112,7 @@ pub fn record<W: Write + Send + 'static>(
             }
         }
     })?;
-    let mut feeder = Feeder { queue, dropped: 0, unreported: 0, kept: Vec::new(), events: 0, is_closed: false };
+    let mut feeder = Feeder::new(queue);
     let runtime = tokio::runtime::Builder::new_current_thread().enable_io().enable_time().build()?;
     runtime.block_on(drain(&mut capture, &mut feeder, duration, start, &shared, &mut on_progress))?;
     let mut rest = Vec::new();
@@ -169,7 +173,7 @@ async fn drain(
             _ = terminate.recv() => return Ok(()),
             () = sleep_until(end) => return Ok(()),
         }
-        loop {
+        while feeder.is_ready() {
             let mut items = Vec::with_capacity(BATCH_ITEMS);
             let taken = capture.drain(&mut items, BATCH_ITEMS);
             feeder.feed(items);
@@ -196,18 +200,44 @@ struct Feeder {
     events: u64,
     /// The writer has ended.
     is_closed: bool,
+    /// A batch that found the queue full, and since when it waits.
+    held: Option<(Vec<Item>, std::time::Instant)>,
 }
 
 impl Feeder {
+    fn new(queue: SyncSender<Vec<Item>>) -> Self {
+        Self { queue, dropped: 0, unreported: 0, kept: Vec::new(), events: 0, is_closed: false, held: None }
+    }
+
+    /// Whether the ring may be drained further: not while a batch waits for the queue. One that has waited [`HOLD_FOR`] is
+    /// dropped and counted, because the ring has no room for ever.
+    fn is_ready(&mut self) -> bool {
+        let Some((batch, since)) = self.held.take() else { return true };
+        match self.queue.try_send(batch) {
+            Ok(()) => self.unreported = 0,
+            Err(TrySendError::Full(batch)) if since.elapsed() < HOLD_FOR => {
+                self.held = Some((batch, since));
+                return false;
+            }
+            Err(TrySendError::Full(batch)) => self.drop_batch(batch),
+            Err(TrySendError::Disconnected(_)) => self.is_closed = true,
+        }
+        true
+    }
+
     fn feed(&mut self, items: Vec<Item>) {
         if items.is_empty() {
             return;
         }
         self.events += count_events(&items);
+        if let Some((batch, _)) = &mut self.held {
+            batch.extend(items);
+            return;
+        }
         let batch = self.with_kept(items);
         match self.queue.try_send(batch) {
             Ok(()) => self.unreported = 0,
-            Err(TrySendError::Full(batch)) => self.drop_batch(batch),
+            Err(TrySendError::Full(batch)) => self.held = Some((batch, std::time::Instant::now())),
             Err(TrySendError::Disconnected(_)) => self.is_closed = true,
         }
     }
@@ -215,7 +245,10 @@ impl Feeder {
     /// The last items may wait for the writer as long as it takes.
     fn finish(&mut self, items: Vec<Item>) {
         self.events += count_events(&items);
-        let batch = self.with_kept(items);
+        let held = self.held.take().map(|(batch, _)| batch);
+        // What is held already begins with what was kept of dropped batches.
+        let rest = if held.is_none() { self.with_kept(items) } else { items };
+        let batch: Vec<Item> = held.into_iter().flatten().chain(rest).collect();
         if self.queue.send(batch).is_err() {
             self.is_closed = true;
         }
@@ -281,3 +314,6 @@ fn write_all<W: Write>(mut writer: TraceWriter<W>, queue: &Receiver<Vec<Item>>, 
         shared.bytes.store(writer.bytes_written(), Ordering::Relaxed);
     }
 }
+
+#[cfg(test)]
+mod tests;

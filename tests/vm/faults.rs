@@ -12,13 +12,13 @@ use crate::support::recorder::{Recorder, Trace, dmlog_top, program, trace_path};
 use crate::support::write::Load;
 use crate::support::{run, wait_for, write_text};
 
-/// A file system of 64 KiB, unmounted at the end.
+/// A file system of 512 KiB, several seconds of load, unmounted at the end.
 struct Small(&'static str);
 
 impl Small {
     fn mount(at: &'static str) -> Self {
         std::fs::create_dir_all(at).unwrap_or_else(|error| panic!("`{at}`: {error}"));
-        run("mount", &["-t", "tmpfs", "-o", "size=64k", "tmpfs", at]);
+        run("mount", &["-t", "tmpfs", "-o", "size=512k", "tmpfs", at]);
         Self(at)
     }
 }
