@@ -1,14 +1,19 @@
 //! The tier `vm`: one boot of each kernel, in which the test binary runs as root against real mirrors.
 
 use std::num::NonZero;
+use std::panic::resume_unwind;
 use std::path::PathBuf;
 use std::process::{Command, Stdio};
+use std::sync::{Mutex, PoisonError};
+use std::thread;
+use std::time::Duration;
+use std::time::Duration;
 
 use anyhow::{Context, Result};
 use serde_json::Value;
 
 use crate::guest::verdict::Verdict;
-use crate::guest::{self, Echo, GuestFile, GuestSpec};
+use crate::guest::{self, Echo, GuestFile, GuestSpec, Limits};
 use crate::paths::repo_root;
 use crate::process;
 use crate::test::cargo_tests::{PACKAGE, has_target};
@@ -21,9 +26,16 @@ const TARGET: &str = "vm";
 const PROGRAMS: [&str; 2] = ["fio", "lvm"];
 /// Booted with the stock command line: what users run has address randomisation and mitigations on.
 const STOCK: &str = "6.1";
+/// Longest time without output.
+const SILENCE: Duration = Duration::from_mins(10);
 /// Where the programs are in the guest.
 const TEST_BINARY: &str = "/bin/dmlog-vm";
 const PRODUCT: &str = "/bin/dmlog-top";
+
+/// Longest a guest may say nothing: one test kills fifty recorders one after the other, and says so at its end.
+const SILENCE: Duration = Duration::from_mins(15);
+/// Longest one boot may take.
+const TOTAL: Duration = Duration::from_mins(45);
 
 /// Boots the kernels, as many side by side as there are processors: a guest keeps one of them busy.
 pub(crate) fn run(kernels: &[String], name: Option<&str>) -> Result<Tally> {
@@ -33,17 +45,31 @@ pub(crate) fn run(kernels: &[String], name: Option<&str>) -> Result<Tally> {
         return Ok(total);
     }
     let files = build()?;
-    let at_once = std::thread::available_parallelism().map_or(1, NonZero::get);
-    for some in kernels.chunks(at_once) {
-        let tallies: Vec<Result<Tally>> = std::thread::scope(|scope| {
-            let files = files.as_slice();
-            let guests: Vec<_> = some.iter().map(|kernel| scope.spawn(move || run_one(kernel, files, name))).collect();
-            let joined = guests.into_iter().map(std::thread::ScopedJoinHandle::join);
-            joined.map(|result| result.unwrap_or_else(|panic| std::panic::resume_unwind(panic))).collect()
-        });
-        for (kernel, tally) in some.iter().zip(tallies) {
-            total.add(&format!("{kernel} "), tally?);
+    let at_once = thread::available_parallelism().map_or(1, NonZero::get).min(kernels.len());
+    // The stock command line takes longest, so it goes first; whoever is done takes the next.
+    let (first, others): (Vec<_>, Vec<_>) = kernels.iter().partition(|kernel| *kernel == STOCK);
+    let queue = Mutex::new(first.into_iter().chain(others));
+    let next = || queue.lock().unwrap_or_else(PoisonError::into_inner).next();
+    let work = || {
+        let mut results = Vec::new();
+        while let Some(kernel) = next() {
+            results.push((kernel, run_one(kernel, &files, name)));
         }
+        results
+    };
+    let results = thread::scope(|scope| {
+        let workers: Vec<_> = (0..at_once).map(|_| scope.spawn(work)).collect();
+        let joined = workers.into_iter().map(thread::ScopedJoinHandle::join);
+        joined.flat_map(|result| result.unwrap_or_else(|panic| resume_unwind(panic))).collect::<Vec<_>>()
+    });
+    for (kernel, result) in results {
+        let tally = result.unwrap_or_else(|error| {
+            eprintln!("error: kernel {kernel}: {error:#}");
+            let mut tally = Tally::default();
+            tally.fail("the guest itself (see the error above)".to_owned());
+            tally
+        });
+        total.add(&format!("{kernel} "), tally);
     }
     Ok(total)
 }
@@ -76,7 +102,10 @@ fn spec(kernel: &str, files: &[GuestFile], name: Option<&str>) -> GuestSpec {
     let mut spec = GuestSpec::new(kernel, &format!("vm-{kernel}"), &script);
     spec.files = files.to_vec();
     spec.machine.stock_command_line = kernel == STOCK;
+    spec.limits = Limits { total: TOTAL, silence: SILENCE };
     spec.echo = Echo::Prefixed(format!("[{kernel}] "));
+    // A test says nothing until it is over, and the longest ones take minutes where guests share processors with others.
+    spec.limits.silence = SILENCE;
     spec
 }
 
