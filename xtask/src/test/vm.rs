@@ -7,7 +7,6 @@ use std::process::{Command, Stdio};
 use std::sync::{Mutex, PoisonError};
 use std::thread;
 use std::time::Duration;
-use std::time::Duration;
 
 use anyhow::{Context, Result};
 use serde_json::Value;
@@ -26,13 +25,12 @@ const TARGET: &str = "vm";
 const PROGRAMS: [&str; 2] = ["fio", "lvm"];
 /// Booted with the stock command line: what users run has address randomisation and mitigations on.
 const STOCK: &str = "6.1";
-/// Longest time without output.
-const SILENCE: Duration = Duration::from_mins(10);
 /// Where the programs are in the guest.
 const TEST_BINARY: &str = "/bin/dmlog-vm";
 const PRODUCT: &str = "/bin/dmlog-top";
 
-/// Longest a guest may say nothing: one test kills fifty recorders one after the other, and says so at its end.
+/// Longest a guest may say nothing: a test is silent until it is over, and one kills fifty recorders one after the other
+/// where guests share processors.
 const SILENCE: Duration = Duration::from_mins(15);
 /// Longest one boot may take.
 const TOTAL: Duration = Duration::from_mins(45);
@@ -104,8 +102,6 @@ fn spec(kernel: &str, files: &[GuestFile], name: Option<&str>) -> GuestSpec {
     spec.machine.stock_command_line = kernel == STOCK;
     spec.limits = Limits { total: TOTAL, silence: SILENCE };
     spec.echo = Echo::Prefixed(format!("[{kernel}] "));
-    // A test says nothing until it is over, and the longest ones take minutes where guests share processors with others.
-    spec.limits.silence = SILENCE;
     spec
 }
 
