@@ -11,7 +11,7 @@ use dmlog_user::event::item::LossCause;
 use dmlog_user::event::op::{LogImpl, LogOp, MirrorOp, Op};
 
 use crate::support::mirrors::{LogKind, MIRROR_SECTORS, Mirror, REGION_SECTORS, prepare};
-use crate::support::recorder::{Recorder, trace_path};
+use crate::support::recorder::{Recorder, Trace, trace_path};
 use crate::support::write::Direct;
 use crate::support::{read, run, wait_for};
 
@@ -96,9 +96,14 @@ fn a_module_that_comes_later_is_probed_when_it_is_there() {
     let table = format!(
         "0 {MIRROR_SECTORS} mirror userspace 4 vm-no-daemon clustered-core 1024 nosync 2 /dev/ram0 0 /dev/ram1 0"
     );
-    let output = Command::new("dmsetup").args(["create", "nobody", "--noudevsync", "--table", &table]).output();
-    let output = output.unwrap_or_else(|error| panic!("dmsetup: {error}"));
-    assert!(!output.status.success(), "a userspace log without a daemon was accepted");
+    // A function may be probed at its entry already and not yet at its return: tried until the request is in the trace.
+    wait_for("an unanswered request in the trace", || {
+        let output = Command::new("dmsetup").args(["create", "nobody", "--noudevsync", "--table", &table]).output();
+        let output = output.unwrap_or_else(|error| panic!("dmsetup: {error}"));
+        assert!(!output.status.success(), "a userspace log without a daemon was accepted");
+        let so_far = Trace::try_read(&path).ok()?;
+        so_far.events().any(|event| matches!(event.op, Op::Consult { .. })).then_some(())
+    });
     let trace = recorder.stop();
     let waiting = trace.facts.coverage.iter().filter(|hook| hook.module == "dm_log_userspace");
     assert!(waiting.clone().count() > 0 && waiting.clone().all(|hook| hook.probe == Probe::Waiting), "at the start");
