@@ -8,7 +8,7 @@ use std::collections::{BTreeMap, HashMap, HashSet};
 use std::io::Write;
 use std::os::fd::{AsFd, AsRawFd, OwnedFd};
 
-use aya::maps::{Map, MapData, PerCpuArray, RingBuf};
+use aya::maps::{Map, MapData, MapError, PerCpuArray, RingBuf};
 use aya::programs::kprobe::KProbeLinkId;
 use aya::programs::{KProbe, Program};
 use aya::{Ebpf, EbpfLoader};
@@ -247,25 +247,22 @@ impl Loader {
         missed
     }
 
-    /// The kernel's own sequence counts: fentry and kprobe for each CPU.
-    pub(super) fn sequences(&self) -> Vec<[u64; 2]> {
-        let Some(map) = self.ebpf.map("SEQUENCE") else { return Vec::new() };
-        PerCpuArray::<_, [u64; 2]>::try_from(map)
-            .and_then(|map| map.get(&0, 0))
-            .map(|values| values.iter().copied().collect())
-            .unwrap_or_default()
+    /// Everything that the programs count.
+    pub(super) fn counts(&self) -> Result<Counts, MapError> {
+        Ok(Counts { sequences: self.sequences()?, lost: self.per_hook("LOST")?, unpaired: self.per_hook("UNPAIRED")? })
+    }
+
+    fn sequences(&self) -> Result<Vec<[u64; 2]>, MapError> {
+        let map = self.ebpf.map("SEQUENCE").ok_or(MapError::KeyNotFound)?;
+        let values = PerCpuArray::<_, [u64; 2]>::try_from(map)?.get(&0, 0)?;
+        Ok(values.iter().copied().collect())
     }
 
     /// A per-CPU counter of each hook, summed over CPUs.
-    pub(super) fn per_hook(&self, name: &str) -> Vec<u64> {
-        let Some(map) = self.ebpf.map(name) else { return Vec::new() };
-        let Ok(map) = PerCpuArray::<_, u64>::try_from(map) else { return Vec::new() };
-        (0..HOOKS.len())
-            .map(|hook| {
-                let values = u32::try_from(hook).ok().and_then(|hook| map.get(&hook, 0).ok());
-                values.map_or(0, |values| values.iter().sum())
-            })
-            .collect()
+    pub(super) fn per_hook(&self, name: &str) -> Result<Vec<u64>, MapError> {
+        let map = self.ebpf.map(name).ok_or(MapError::KeyNotFound)?;
+        let map = PerCpuArray::<_, u64>::try_from(map)?;
+        (0..map.len()).map(|hook| Ok(map.get(&hook, 0)?.iter().sum())).collect()
     }
 
     /// Shows what the programs had to say since the last call.
@@ -296,6 +293,17 @@ impl log::Log for ToStderr {
     }
 
     fn flush(&self) {}
+}
+
+/// What the programs counted.
+#[derive(Debug, Default)]
+pub(super) struct Counts {
+    /// Records that were given a number: fentry and kprobe for each CPU.
+    pub(super) sequences: Vec<[u64; 2]>,
+    /// Records that found no room, for each hook.
+    pub(super) lost: Vec<u64>,
+    /// Returns without their entry, for each hook.
+    pub(super) unpaired: Vec<u64>,
 }
 
 fn push_reason(decision: &mut Decision, more: &str) {

@@ -22,7 +22,7 @@ use self::device::DeviceMapper;
 use self::error::CaptureError;
 use self::host::{HostFacts, capability, module_generation};
 use self::layout::{ModuleBtf, Proposal};
-use self::loader::Loader;
+use self::loader::{Counts, Loader};
 use self::plan::{Action, Plan, Wishes};
 use self::privileges::Keep;
 use self::witness::Witness;
@@ -242,7 +242,7 @@ impl Capture {
 
     /// Records lost so far for want of room, by the kernel's count.
     pub fn lost_so_far(&self) -> u64 {
-        self.loader.per_hook("LOST").iter().sum()
+        privileges::with_permitted(|| self.loader.per_hook("LOST")).map_or(0, |lost| lost.iter().sum())
     }
 
     /// Ends the capture: detaches, takes what is left in the ring, and accounts for everything that is missing.
@@ -251,10 +251,16 @@ impl Capture {
         self.loader.show_log();
         while self.drain(out, usize::MAX) > 0 {}
         let time = MonoNs(monotonic_ns());
-        self.resolver.finish(&self.loader.sequences(), time, out);
+        let counts = privileges::with_permitted(|| self.loader.counts());
+        let counts = counts.unwrap_or_else(|_refused| {
+            // Without the kernel's counts nobody can say that nothing was lost: that is a loss of unknown size.
+            out.push(Item::Gap(Gap { time, cpu: None, lost: None, cause: LossCause::RingFull }));
+            Counts::default()
+        });
+        self.resolver.finish(&counts.sequences, time, out);
         let losses = Losses {
-            ring: self.loader.per_hook("LOST").iter().sum(),
-            unpaired: self.loader.per_hook("UNPAIRED").iter().sum(),
+            ring: counts.lost.iter().sum(),
+            unpaired: counts.unpaired.iter().sum(),
             recursion,
             forgotten: self.resolver.forgotten(),
         };
@@ -282,7 +288,7 @@ impl Capture {
         let awaited = self.facts.coverage.iter().any(|hook| hook.probe == Probe::Waiting);
         let unpinned = self.facts.coverage.iter().any(|hook| hook.probe == Probe::Kprobe);
         let unchecked = !self.witness.has_checked();
-        let keep = if awaited || unpinned || unchecked { Keep::ToAttachLater } else { Keep::Nothing };
+        let keep = if awaited || unpinned || unchecked { Keep::ToAttachLater } else { Keep::ToCount };
         privileges::drop_to(keep).map_err(|error| CaptureError::DropPrivileges { detail: error.to_string() })
     }
 }

@@ -7,8 +7,9 @@ use caps::{CapSet, Capability};
 /// What this process keeps.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Keep {
-    /// Nothing: every hook is attached and every module is pinned.
-    Nothing,
+    /// What reading the counters of lost records needs, permitted but not in effect: before 5.19 every `bpf(2)` call needs
+    /// `CAP_BPF` where unprivileged BPF is disabled, a look into a map too.
+    ToCount,
     /// What attaching later needs, permitted but not in effect: a module is still awaited, or may be loaded again.
     ToAttachLater,
 }
@@ -21,7 +22,7 @@ const ATTACH: [Capability; 4] =
 pub(super) fn drop_to(keep: Keep) -> Result<(), caps::errors::CapsError> {
     let held = caps::read(None, CapSet::Permitted)?;
     let permitted: HashSet<Capability> = match keep {
-        Keep::Nothing => HashSet::new(),
+        Keep::ToCount => [Capability::CAP_BPF].into_iter().filter(|capability| held.contains(capability)).collect(),
         Keep::ToAttachLater => ATTACH.into_iter().filter(|capability| held.contains(capability)).collect(),
     };
     caps::clear(None, CapSet::Effective)?;
