@@ -27,8 +27,10 @@ const THREADS_ARE_SAFE: (u32, u32) = (8, 1);
 /// QEMU connects its second serial port at once, or does not work at all.
 const CONNECT_LIMIT: Duration = Duration::from_secs(20);
 /// Always on the kernel's command line: warnings and worse on the first port; a panic ends the machine at once; the
-/// processor's own random numbers are trusted, because an idle guest gathers no others for minutes.
-const COMMAND_LINE: &str = "console=ttyS0 loglevel=5 panic=-1 random.trust_cpu=on sysrq_always_enabled";
+/// processor's own random numbers are trusted, because an idle guest gathers no others for minutes; an emulated processor may stand still while
+/// the host is busy, so the kernel's watchdogs are patient.
+const COMMAND_LINE: &str = "console=ttyS0 loglevel=5 panic=-1 random.trust_cpu=on sysrq_always_enabled \
+                            watchdog_thresh=60 rcupdate.rcu_cpu_stall_timeout=120";
 /// What makes a hung kernel explain itself: QEMU's escape for a break on the serial line, then the sysrq letter.
 /// `9` lets all messages through, `w` lists blocked tasks, `l` shows what every processor does.
 const EXPLAIN_HANG: [&[u8]; 3] = [b"\x01b9", b"\x01bw", b"\x01bl"];
