@@ -36,7 +36,8 @@ pub(crate) fn target(tier: &str, name: Option<&str>) -> Result<Tally> {
         return Ok(tally);
     }
     let mut command = process::cargo(&repo_root());
-    command.args(["test", "--package", PACKAGE, "--test", tier, "--no-fail-fast"]);
+    // The same selection of packages as for unit tests, so that dependencies have the same features and are not rebuilt.
+    command.args(["test", "--workspace", "--exclude", BPF_PACKAGE, "--test", tier, "--no-fail-fast"]);
     run(&mut command, name)
 }
 
