@@ -1,6 +1,5 @@
-//! A storm of direct writes at the guest's full speed: with the ring at its default size nothing is lost.
-
-use dmlog_user::event::item::{Gap, LossCause};
+//! A storm of direct writes at the guest's full speed: with the ring at its default size nothing is lost, neither by the ring nor
+//! because the kernel left out a program.
 
 use crate::support::mirrors::{LogKind, Mirror};
 use crate::support::recorder::{Recorder, trace_path};
@@ -8,17 +7,6 @@ use crate::support::{kernel, out_dir, run};
 
 /// Bios of a storm that is worth the name.
 const BIOS_MIN: usize = 2_000;
-
-/// Where the kernel preempts a task inside an fentry program and another task gets to the same program on that CPU, the kernel
-/// does not run it again: a limit of fentry on preemptible kernels. It must be counted, and rare; on all others it must not be.
-fn check_recursion(recursion: &[&Gap], events: usize) {
-    let missed: u64 = recursion.iter().filter_map(|gap| gap.lost).sum();
-    let preemption = std::fs::read_to_string("/sys/kernel/debug/sched/preempt").unwrap_or_default();
-    let preemptible = preemption.contains("(full)") || preemption.contains("(lazy)");
-    println!("storm: {missed} programs not run for recursion in {events} events; preemption: {}", preemption.trim());
-    assert!(missed == 0 || preemptible, "{missed} programs were not run, and the kernel is not preemptible");
-    assert!(missed * 1_000 <= events as u64, "{missed} programs were not run in {events} events");
-}
 
 #[test]
 fn a_storm_of_writes_loses_nothing() {
@@ -35,9 +23,8 @@ fn a_storm_of_writes_loses_nothing() {
     run(&fio, &arguments);
     let said = recorder.said();
     let trace = recorder.stop();
-    let (recursion, gaps): (Vec<_>, Vec<_>) = trace.gaps().partition(|gap| gap.cause == LossCause::Recursion);
+    let gaps: Vec<_> = trace.gaps().collect();
     assert!(gaps.is_empty(), "the storm lost: {gaps:?}; {said}");
-    check_recursion(&recursion, trace.events().count());
     assert_eq!(trace.decode_errors(), 0, "records that were not understood");
     let bios = trace.mirror_ops().filter(|(op, _)| matches!(op, dmlog_user::event::op::MirrorOp::Map(_))).count();
     assert!(bios >= BIOS_MIN, "only {bios} bios");

@@ -41,6 +41,8 @@ pub struct HostFacts {
     pub lockdown: String,
     /// `/sys/kernel/debug/kprobes/enabled` says no.
     pub kprobes_disabled: bool,
+    /// The kernel may preempt a task in kernel code (`preempt=full` or `lazy`), or it could not be told that it does not.
+    pub preemptible: bool,
 }
 
 /// A function in a module's BTF.
@@ -81,6 +83,9 @@ impl HostFacts {
             kprobes_disabled: read_trimmed("/sys/kernel/debug/kprobes/enabled").as_deref() == Some("0"),
             ..Self::default()
         };
+        let model = read_trimmed("/sys/kernel/debug/sched/preempt");
+        let command_line = read_trimmed("/proc/cmdline").unwrap_or_default();
+        facts.preemptible = is_preemptible(model.as_deref(), &facts.version, &command_line);
         facts.probe_symbols();
         for module in modules_of_hooks() {
             if let Some(generation) = module_generation(module) {
@@ -209,9 +214,36 @@ fn lockdown() -> String {
         .to_owned()
 }
 
+/// Whether the kernel preempts tasks in kernel code: from `/sys/kernel/debug/sched/preempt` (`none (voluntary) full`), which
+/// only root sees and only where debugfs is mounted; else from `uname -v` and the command line.
+fn is_preemptible(model: Option<&str>, version: &str, command_line: &str) -> bool {
+    if let Some(model) = model.and_then(|text| text.split_once('(')?.1.split_once(')')).map(|(word, _)| word) {
+        return !matches!(model, "none" | "voluntary");
+    }
+    // Without `PREEMPT` it was not built in. `PREEMPT_DYNAMIC` is decided at boot, and its default is not told.
+    let asked = command_line.split_ascii_whitespace().filter_map(|word| word.strip_prefix("preempt=")).next_back();
+    version.contains("PREEMPT") && !matches!(asked, Some("none" | "voluntary"))
+}
+
 /// The number behind the last possible CPU, from a list such as `0-3,8-11`.
 fn possible_cpus() -> u32 {
     let text = read_trimmed("/sys/devices/system/cpu/possible").unwrap_or_default();
     let last = text.rsplit([',', '-']).next().and_then(|number| number.parse::<u32>().ok());
     last.map_or(1, |last| last + 1)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::is_preemptible;
+
+    #[test]
+    fn preemption_is_believed_unless_it_is_known_to_be_off() {
+        let dynamic = "#1 SMP PREEMPT_DYNAMIC Debian 6.12.107-1 (2026-10-01)";
+        assert!(!is_preemptible(Some("none (voluntary) full"), dynamic, ""));
+        assert!(is_preemptible(Some("none voluntary (full) lazy"), dynamic, ""));
+        assert!(is_preemptible(Some("full (lazy)"), dynamic, "preempt=none"));
+        assert!(is_preemptible(None, dynamic, "quiet"));
+        assert!(!is_preemptible(None, dynamic, "quiet preempt=full preempt=voluntary"));
+        assert!(!is_preemptible(None, "#1 SMP Debian 5.10.223-1 (2024-08-10)", "quiet"));
+    }
 }

@@ -274,13 +274,16 @@ impl Capture {
 
     /// Asks every mirror for its table, one after the other, and takes in what that makes their logs say.
     fn identify_mirrors(&mut self) {
+        let mut all = Vec::new();
         for device in self.witness.devices() {
             let tables = self.witness.ask(device);
+            // Only what this question made them say: an answer of the device before would be taken for a wrong one.
             let mut items = Vec::new();
             self.drain(&mut items, usize::MAX);
             self.witness.hear(device, &tables, &mut items);
-            self.pending.append(&mut items);
+            all.append(&mut items);
         }
+        self.pending = all;
         self.facts.layout.extend(self.witness.findings());
     }
 

@@ -2,7 +2,8 @@
 //!
 //! The rules: a hook must be in the allow-list, and its exact name must be once in `/proc/kallsyms` under its own module.
 //! fentry also wants it exactly once in that module's BTF (a name that is there twice was seen to crash a kernel). What
-//! cannot be probed by fentry is probed by kprobe; what cannot be probed at all is reported with what it costs.
+//! cannot be probed by fentry is probed by kprobe; what cannot be probed at all is reported with what it costs. Where the kernel is
+//! preemptible, functions that submitters run side by side are probed by kprobe, because fentry would miss calls there.
 
 use dmlog_common::hooks::{Group, HOOKS, Hook};
 use dmlog_common::record::kind;
@@ -127,10 +128,21 @@ fn decide(hook: &Hook, facts: &HostFacts, wishes: &Wishes) -> (Action, String) {
         Some(count) => return (Action::Absent, format!("{count} functions of the module have this name")),
     }
     match fentry(hook, facts, wishes) {
+        Ok(_) if facts.preemptible && !facts.kprobes_disabled && run_by_submitters(hook, wishes) => {
+            let reason = "this kernel preempts tasks inside fentry programs, and then misses calls of other tasks";
+            (Action::Kprobe, reason.to_owned())
+        }
         Ok(btf_id) => (Action::Fentry { btf_id }, String::new()),
         Err(reason) if facts.kprobes_disabled => (Action::Absent, format!("{reason}; and kprobes are disabled")),
         Err(reason) => (Action::Kprobe, reason),
     }
+}
+
+/// Whether several tasks may be inside the function on one CPU. The kernel does not run an fentry program on a CPU where that
+/// program is running, so a task that is preempted in it hides the calls of the next one. A kprobe's program is run with
+/// preemption off. All other functions are run by the one worker of a mirror, or in interrupts.
+fn run_by_submitters(hook: &Hook, wishes: &Wishes) -> bool {
+    hook.kind == kind::MAP || hook.kind == kind::IN_SYNC && wishes.reads
 }
 
 /// The BTF id to attach fentry to, or why not.

@@ -45,6 +45,7 @@ struct Shown<'a> {
     perf_event_paranoid: Option<i32>,
     lockdown: &'a str,
     kprobes_disabled: bool,
+    preemptible: bool,
     layout: &'a [String],
     can_capture: bool,
     hooks: &'a [HookCoverage],
@@ -72,6 +73,7 @@ pub fn run(args: &Args) -> Result<Exit, Failure> {
         perf_event_paranoid: facts.perf_event_paranoid,
         lockdown: &facts.lockdown,
         kprobes_disabled: facts.kprobes_disabled,
+        preemptible: facts.preemptible,
         layout: &proposal.notes,
         can_capture: can_capture(&facts),
         hooks: &coverage,
@@ -109,6 +111,7 @@ fn render(shown: &Shown<'_>) -> String {
     let paranoid = shown.perf_event_paranoid.map_or("unknown".to_owned(), |value| value.to_string());
     line("perf_event_paranoid", &paranoid);
     line("lockdown", if shown.lockdown.is_empty() { "none" } else { shown.lockdown });
+    line("kernel preemption", if shown.preemptible { "on, or not known to be off" } else { "off" });
     for note in shown.layout {
         line("offsets", note);
     }

@@ -16,8 +16,8 @@ pub(crate) const REGION_SECTORS: u64 = 1024;
 /// Sectors of a test mirror: 32 regions, so that the first synchronisation is over at once.
 pub(crate) const MIRROR_SECTORS: u64 = 32 * REGION_SECTORS;
 
-/// Ram disks: three for each of two mirrors.
-const RAM_DISKS: u32 = 6;
+/// Ram disks: three for each of four mirrors.
+const RAM_DISKS: u32 = 12;
 /// Size of each in KiB; memory is taken as it is written.
 const RAM_DISK_KIB: u32 = 32 << 10;
 
@@ -56,7 +56,7 @@ pub(crate) fn prepare() {
 }
 
 impl Mirror {
-    /// Creates the mirror of a slot (0 or 1); it starts to synchronise at once.
+    /// Creates the mirror of a slot (0 to 3); it starts to synchronise at once.
     pub(crate) fn create(name: &str, kind: LogKind, slot: u32) -> Self {
         Self::create_of(name, kind, slot, MIRROR_SECTORS)
     }

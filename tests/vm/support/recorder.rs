@@ -3,13 +3,14 @@
 use std::collections::BTreeMap;
 use std::fs::File;
 use std::io::{BufRead, BufReader};
+use std::ops::RangeInclusive;
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, ExitStatus, Stdio};
 use std::sync::{Arc, Mutex};
 use std::thread::JoinHandle;
 
 use dmlog_user::event::facts::CaptureFacts;
-use dmlog_user::event::ids::LogId;
+use dmlog_user::event::ids::{DevNum, LogId, MonoNs};
 use dmlog_user::event::item::{Gap, Item};
 use dmlog_user::event::op::{Event, Identity, LogImpl, LogOp, MirrorOp, Op, RegionHashOp};
 use dmlog_user::trace::error::TraceError;
@@ -159,6 +160,18 @@ impl Trace {
             batches += 1;
         }
         Ok(Self { facts: reader.facts().clone(), tail: reader.tail(), items, batches })
+    }
+
+    /// What happened in a time, and what was said of one device until its end. A later device may get the same number.
+    pub(crate) fn of(&self, device: DevNum, time: &RangeInclusive<MonoNs>) -> Self {
+        let is_wanted = |item: &&Item| match item {
+            Item::Event(Event { op: Op::Identity(identity), time: said, .. }) => {
+                identity.device == device && said <= time.end()
+            }
+            item => time.contains(&item.time()),
+        };
+        let items = self.items.iter().filter(is_wanted).cloned().collect();
+        Self { facts: self.facts.clone(), items, tail: self.tail, batches: self.batches }
     }
 
     pub(crate) fn events(&self) -> impl Iterator<Item = &Event> {

@@ -6,6 +6,7 @@ use std::path::Path;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::thread::JoinHandle;
+use std::time::Duration;
 
 /// Bytes of a write; direct writes need a buffer that is aligned to a block.
 #[repr(align(4096))]
@@ -45,6 +46,10 @@ impl Direct {
     }
 }
 
+/// Pause after each write of a [`Load`]. Without one a load takes an emulated guest's whole time, and what is done beside it, such
+/// as attaching a hundred programs, takes minutes; full speed is what the storm is for.
+const LOAD_PAUSE: Duration = Duration::from_millis(3);
+
 /// Writes round and round in its own thread until dropped.
 #[derive(Debug)]
 pub(crate) struct Load {
@@ -66,6 +71,7 @@ impl Load {
                 while !stop.load(Ordering::Relaxed) {
                     device.write(place * WRITE_SECTORS);
                     writes.fetch_add(1, Ordering::Relaxed);
+                    std::thread::sleep(LOAD_PAUSE);
                     place = (place + 641) % (sectors / WRITE_SECTORS);
                 }
             }

@@ -122,6 +122,21 @@ fn disabled_kprobes_leave_what_fentry_cannot_have_absent() {
 }
 
 #[test]
+fn what_submitters_run_gets_a_kprobe_where_fentry_would_miss_calls() {
+    let mut facts = capable();
+    facts.preemptible = true;
+    let only_bios = Wishes { reads: false, ..everything() };
+    let changed = |facts: &HostFacts, wishes: &Wishes| {
+        changes(&full(), &Plan::new(facts, wishes)).into_iter().map(|(name, _)| name).collect::<Vec<_>>()
+    };
+    assert_eq!(changed(&facts, &only_bios), ["mirror_map"]);
+    assert_eq!(changed(&facts, &everything()), ["core_in_sync", "userspace_in_sync", "mirror_map"]);
+    assert!(changes(&full(), &Plan::new(&facts, &everything())).iter().all(|(_, action)| *action == Action::Kprobe));
+    facts.kprobes_disabled = true;
+    assert_eq!(changed(&facts, &everything()), Vec::<&str>::new());
+}
+
+#[test]
 fn wishes_narrow_the_plan() {
     let kprobes = Wishes { probe: ProbeChoice::Kprobe, ..everything() };
     assert!(Plan::new(&capable(), &kprobes).decisions.iter().all(|decision| decision.action == Action::Kprobe));
