@@ -71,6 +71,51 @@ impl LogBits {
         self.sync_search = 0;
     }
 
+    /// The part of `disk_resume` between reading and writing: takes over the clean bits of the device, of which the first
+    /// `known_regions` mean something, and begins anew with them. `recovering` survives.
+    ///
+    /// # Panics
+    /// If `clean` speaks about another number of regions than this log.
+    pub fn resume_from_disk(&mut self, clean: RegionSet, known_regions: u64) {
+        assert_eq!(clean.len(), self.region_count(), "the bits of this log were read");
+        self.clean = clean;
+        let region_count = self.region_count();
+        if known_regions < region_count {
+            if self.sync_option == SyncOption::Nosync {
+                //= `for (i = lc->header.nr_regions; i < lc->region_count; i++) log_set_bit(lc, lc->clean_bits, i);`
+                self.clean.insert_from(Region(known_regions));
+                self.touched_cleaned = true;
+            } else {
+                //= `for (i = lc->header.nr_regions; i < lc->region_count; i++) log_clear_bit(lc, lc->clean_bits, i);`
+                self.clean.remove_from(Region(known_regions));
+                self.touched_dirtied = true;
+            }
+        }
+        //= `for (i = lc->region_count; i % BITS_PER_LONG; i++) log_clear_bit(lc, lc->clean_bits, i);`
+        // The bits are padding, which a RegionSet does not have, but clearing them counts as a change.
+        if !region_count.is_multiple_of(BITS_PER_LONG) {
+            self.touched_dirtied = true;
+        }
+        //= `memcpy(lc->sync_bits, lc->clean_bits, size);`
+        self.in_sync.clone_from(&self.clean);
+        //= `lc->sync_count = memweight(lc->clean_bits, lc->bitset_uint32_count * sizeof(uint32_t));`
+        self.sync_count = self.clean.count();
+        //= `lc->sync_search = 0;`
+        self.sync_search = 0;
+    }
+
+    /// The part of `disk_flush` behind a flush of the legs that failed: what is clean on them is not known any more, so
+    /// nothing is, for the life of the table.
+    pub fn legs_flush_failed(&mut self) {
+        //= `lc->flush_failed = 1;`
+        self.flush_failed = true;
+        //= `for (i = 0; i < lc->region_count; i++) log_clear_bit(lc, lc->clean_bits, i);`
+        if self.region_count() > 0 {
+            self.clean.remove_from(Region(0));
+            self.touched_dirtied = true;
+        }
+    }
+
     /// `core_is_clean`.
     #[inline]
     pub fn is_clean(&self, region: Region) -> bool {
@@ -171,6 +216,9 @@ impl LogBits {
 }
 
 const LOW_32: u64 = 0xffff_ffff;
+
+/// Of a 64-bit kernel; what `disk_resume` clears behind the last region.
+const BITS_PER_LONG: u64 = 64;
 
 /// The bit that the kernel reaches for a region: `log_test_bit`, `log_set_bit` and `log_clear_bit` take an `unsigned int`,
 /// and x86 addresses the bit with its 32 bits *signed*. Above 2^31 that is memory in front of the set, which is not copied

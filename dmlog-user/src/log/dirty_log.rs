@@ -129,15 +129,6 @@ pub enum LogError {
     /// The answer needs waiting, and the caller may not wait.
     #[error("the log cannot answer without waiting")]
     WouldBlock,
-    /// The log device could not be read.
-    #[error("cannot read the log from log device {log_dev}")]
-    ReadLogDevice {
-        /// Device as the status names it.
-        log_dev: String,
-        /// What the device said.
-        #[source]
-        source: io::Error,
-    },
     /// The log device could not be written.
     #[error("cannot write the log to log device {log_dev}")]
     WriteLogDevice {
@@ -168,7 +159,7 @@ impl LogError {
     pub const fn kernel_result(&self) -> i32 {
         match self {
             Self::WouldBlock => -EWOULDBLOCK,
-            Self::ReadLogDevice { .. } | Self::WriteLogDevice { .. } | Self::FlushLogDevice { .. } => -EIO,
+            Self::WriteLogDevice { .. } | Self::FlushLogDevice { .. } => -EIO,
         }
     }
 }

@@ -11,6 +11,7 @@
 //! arguments      what stands in a device-mapper table
 //! bits           the state and the functions that the core and the disk type share
 //! core_log       the type `core`: in memory, lost at reboot
+//! disk           the type `disk`: on a log device; the on-disk format
 //! ```
 //!
 //! Nothing here opens a file, reads a clock or prints; storage and callbacks are handed in.
@@ -24,3 +25,4 @@ pub mod geometry;
 
 pub mod bits;
 pub mod core_log;
+pub mod disk;

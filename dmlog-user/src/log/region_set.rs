@@ -19,14 +19,16 @@ use std::ops::Range;
 
 use crate::event::ids::Region;
 
+mod count;
+
 /// Most regions that a log may have: `UINT_MAX`, which the kernel's constructor enforces since CVE-2026-53059 (6.1.175).
 pub const REGION_COUNT_MAX: u64 = 0xffff_ffff;
 
 /// Regions in a word.
 const WORD_REGIONS: u64 = 64;
-/// Words that are looked at together when most of them hold nothing of interest: two cache lines, which is wide enough for
-/// the compiler to use vectors and small enough to find the exact word without a second pass that shows.
-const SKIP_WORDS: usize = 16;
+/// Words that are looked at together when most of them hold nothing of interest: wide enough for the compiler to use
+/// vectors, small enough that finding the exact word in it does not show. 32 was measured faster than 8 and 16.
+const SKIP_WORDS: usize = 32;
 
 /// A set of regions, one bit for each. See the module for the order of the bits.
 #[derive(Clone, PartialEq, Eq)]
@@ -141,7 +143,7 @@ impl RegionSet {
 
     /// Regions in the set.
     pub fn count(&self) -> u64 {
-        self.words.iter().map(|word| u64::from(word.count_ones())).sum()
+        count::ones(&self.words)
     }
 
     /// The first region at or behind `from` that is in the set.
@@ -248,10 +250,7 @@ impl<const WANTED: bool> Iterator for Runs<'_, WANTED> {
     fn next(&mut self) -> Option<RegionRange> {
         let first = self.set.find::<WANTED>(self.at)?;
         // The region that ends a run is not wanted, so the next search can begin behind it.
-        let end = match WANTED {
-            true => self.set.find::<false>(first),
-            false => self.set.find::<true>(first),
-        };
+        let end = if WANTED { self.set.find::<false>(first) } else { self.set.find::<true>(first) };
         let end = end.map_or(self.set.region_count, |end| end.0);
         self.at = Region(end);
         Some(RegionRange { first, last: Region(end - 1) })

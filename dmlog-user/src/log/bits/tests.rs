@@ -1,6 +1,7 @@
 use super::{LogBits, search_offset};
 use crate::event::ids::Region;
 use crate::log::arguments::SyncOption;
+use crate::log::region_set::RegionSet;
 
 fn bits(region_count: u64) -> LogBits {
     LogBits::new(region_count, SyncOption::Default)
@@ -142,4 +143,53 @@ fn a_region_beyond_the_end_touches_and_changes_nothing() {
 fn a_search_at_and_above_2_to_the_31_finds_nothing() {
     assert_eq!(search_offset((1 << 31) - 1), (1 << 31) - 1);
     assert_eq!(search_offset(1 << 31), u64::MAX << 31);
+}
+
+#[test]
+fn resume_takes_the_disks_bits_for_both_sets_and_keeps_recovering() {
+    let mut bits = bits(70);
+    assert_eq!(bits.get_resync_work(), Some(Region(0)));
+    let mut clean = RegionSet::new_full(70);
+    clean.remove(Region(5));
+    bits.resume_from_disk(clean.clone(), 70);
+    bits.self_check();
+    assert_eq!((&bits.clean, &bits.in_sync), (&clean, &clean));
+    assert_eq!((bits.sync_count, bits.sync_search, bits.recovering.count()), (69, 0, 1));
+}
+
+#[test]
+fn regions_that_the_disk_does_not_know_are_dirty_or_with_nosync_clean() {
+    for (sync_option, expected) in [(SyncOption::Default, 40), (SyncOption::Nosync, 128)] {
+        let mut bits = LogBits::new(128, sync_option);
+        bits.resume_from_disk(RegionSet::new_full(128), 40);
+        assert_eq!((bits.clean.count(), bits.sync_count), (expected, expected));
+        assert_eq!(touched(&bits), (sync_option == SyncOption::Default, sync_option == SyncOption::Nosync));
+    }
+}
+
+#[test]
+fn padding_alone_makes_resume_touch_dirtied() {
+    for (region_count, touched_dirtied) in [(64, false), (65, true), (128, false)] {
+        let mut bits = bits(region_count);
+        bits.resume_from_disk(RegionSet::new_full(region_count), region_count);
+        assert_eq!(touched(&bits), (touched_dirtied, false), "{region_count}");
+    }
+}
+
+#[test]
+fn resume_does_not_reset_touched_and_not_flush_failed() {
+    let mut bits = bits(64);
+    bits.mark_region(Region(1));
+    bits.clear_region(Region(1));
+    bits.legs_flush_failed();
+    bits.resume_from_disk(RegionSet::new_full(64), 64);
+    assert_eq!((touched(&bits), bits.flush_failed), ((true, true), true));
+}
+
+#[test]
+fn a_failed_flush_of_the_legs_dirties_every_region_and_keeps_the_sync_bits() {
+    let mut bits = LogBits::new(100, SyncOption::Nosync);
+    bits.legs_flush_failed();
+    assert_eq!((bits.clean.count(), bits.in_sync.count(), bits.sync_count), (0, 100, 100));
+    assert_eq!((touched(&bits), bits.flush_failed), ((true, false), true));
 }
