@@ -149,7 +149,7 @@ mod tests {
     #[test]
     fn a_region_size_has_a_unit_and_is_a_power_of_two() {
         for (text, sectors) in
-            [("512K", 1024), ("512k", 1024), ("2M", 4096), ("1G", 1 << 21), ("1024s", 1024), ("2S", 2)]
+            [("512K", 1024), ("512k", 1024), ("2M", 4096), ("1G", 1 << 21), ("1024s", 1024), ("2s", 2)]
         {
             assert_eq!(parse_region_size(text), Ok(sectors), "{text}");
         }
