@@ -4,6 +4,7 @@
 //! [`event`], [`cli`].
 
 pub mod event;
+pub mod log;
 pub mod trace;
 
 pub mod analysis;

@@ -14,6 +14,7 @@ use self::exit::{Exit, Failure};
 pub mod exit;
 #[cfg(feature = "live")]
 pub mod host;
+pub mod inspect;
 pub mod print;
 #[cfg(feature = "live")]
 pub mod record;
@@ -41,6 +42,8 @@ enum Command {
     Report(report::Args),
     /// Check a trace: seals and sequence
     Verify(verify::Args),
+    /// Show what an on-disk log says: its header, its dirty regions, what a crash now would cost
+    Inspect(inspect::Args),
     /// Show what could be probed on this machine, without attaching anything
     #[cfg(feature = "live")]
     Host(host::Args),
@@ -76,6 +79,7 @@ fn dispatch(command: &Command) -> Result<Exit, Failure> {
         Command::Print(args) => print::run(args),
         Command::Report(args) => report::run(args),
         Command::Verify(args) => verify::run(args),
+        Command::Inspect(args) => inspect::run(args),
         #[cfg(feature = "live")]
         Command::Host(args) => host::run(args),
     }

@@ -6,6 +6,7 @@ use crate::event::facts::CaptureFacts;
 use crate::session::snapshot::Snapshot;
 
 pub mod coverage;
+pub mod inspection;
 pub mod json;
 pub mod number;
 pub mod table;

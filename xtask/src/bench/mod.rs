@@ -3,6 +3,7 @@
 //! A bench is a function that returns a [`Report`]; it is registered by an entry in [`Bench`] and in `measure`.
 
 mod probes;
+mod regions;
 pub(crate) mod report;
 
 use std::process::ExitCode;
@@ -31,6 +32,8 @@ pub(crate) struct BenchArgs {
 enum Bench {
     /// Guest instructions of each probe, beside funclatency in the same boot
     Probes,
+    /// Region sets of the log, beside a plain memory read
+    Regions,
 }
 
 /// How results are printed.
@@ -58,5 +61,6 @@ pub(crate) fn run_command(args: &BenchArgs) -> Result<ExitCode> {
 fn measure(args: &BenchArgs) -> Result<Report> {
     match args.name {
         Bench::Probes => probes::measure(&args.kernel),
+        Bench::Regions => regions::measure(),
     }
 }
