@@ -14,7 +14,7 @@ use std::collections::BTreeSet;
 use std::io;
 use std::sync::{Arc, Mutex};
 
-use dmlog_user::event::ids::{DevNum, Region};
+use dmlog_user::event::ids::Region;
 use dmlog_user::log::arguments::SyncOption;
 use dmlog_user::log::dirty_log::DirtyLog;
 use dmlog_user::log::disk::disk_log::DiskLog;
@@ -26,9 +26,8 @@ use proptest::prelude::{Just, ProptestConfig, Strategy, any};
 use proptest::prop_oneof;
 use proptest::test_runner::TestRunner;
 
-use crate::log_disk::arguments;
+use crate::log_disk::{LOG_DEV, arguments};
 
-const LOG_DEV: DevNum = DevNum { major: 7, minor: 2 };
 const SECTOR_BYTES: usize = 512;
 /// Bits in three sectors.
 const REGION_COUNT: usize = 10_000;

@@ -1,19 +1,15 @@
-//! The disk type against the oracle, with a log device that fails; and a real file against memory.
+//! The disk type against the oracle, with a log device that fails.
 
-use std::fs::OpenOptions;
 use std::io;
-use std::path::Path;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 
 use dmlog_user::event::ids::{DevNum, Region};
 use dmlog_user::log::arguments::{DiskArguments, SyncOption};
 use dmlog_user::log::dirty_log::{DirtyLog, LogError, StatusType};
-use dmlog_user::log::disk::device::DeviceStorage;
 use dmlog_user::log::disk::disk_log::{DiskLog, FlushCallback};
-use dmlog_user::log::disk::header::{BITS_OFFSET_BYTES, DiskLogHeader, MAGIC, area_bytes, decode_bits};
+use dmlog_user::log::disk::header::{BITS_OFFSET_BYTES, DiskLogHeader, MAGIC, decode_bits};
 use dmlog_user::log::disk::memory::{Faults, MemoryStorage};
-use dmlog_user::log::disk::storage::LogStorage;
 use dmlog_user::log::geometry::LogGeometry;
 use proptest::collection::vec;
 use proptest::prelude::{Just, ProptestConfig, Strategy, any};
@@ -22,7 +18,7 @@ use proptest::{prop_assert_eq, prop_oneof};
 
 use crate::oracle::{LogStep, Oracle, region_count, step, sync_option};
 
-const LOG_DEV: DevNum = DevNum { major: 7, minor: 2 };
+pub(crate) const LOG_DEV: DevNum = DevNum { major: 7, minor: 2 };
 
 pub(crate) fn arguments(region_count: usize, sync_option: SyncOption) -> DiskArguments {
     let geometry = LogGeometry::new(region_count as u64 * 2, 2).unwrap();
@@ -172,7 +168,7 @@ fn disk_step() -> impl Strategy<Value = DiskStep> {
 }
 
 /// What stands on the device before: any of the headers that mean something, and any bits.
-fn device() -> impl Strategy<Value = (DiskLogHeader, Vec<u8>)> {
+pub(crate) fn device() -> impl Strategy<Value = (DiskLogHeader, Vec<u8>)> {
     let magic = prop_oneof![4 => Just(MAGIC), 1 => any::<u32>()];
     let version = prop_oneof![4 => Just(2), 2 => Just(1), 1 => any::<u32>()];
     let nr_regions = prop_oneof![
@@ -189,7 +185,7 @@ fn device() -> impl Strategy<Value = (DiskLogHeader, Vec<u8>)> {
     (header, bits)
 }
 
-fn device_bytes(header: DiskLogHeader, bits: &[u8]) -> Vec<u8> {
+pub(crate) fn device_bytes(header: DiskLogHeader, bits: &[u8]) -> Vec<u8> {
     let mut bytes = vec![0xa5; BITS_OFFSET_BYTES];
     bytes[..16].copy_from_slice(&header.encode());
     bytes.extend_from_slice(bits);
@@ -278,62 +274,5 @@ fn apply(step: &LogStep, oracle: &mut DiskOracle, log: &mut DiskLog<MemoryStorag
             assert_eq!(kernel_result(log.postsuspend()), oracle.flush());
         }
         LogStep::Flush => assert_eq!(kernel_result(log.flush()), oracle.flush()),
-    }
-}
-
-/// A file in the test's folder, opened with these flags.
-fn open(name: &str, bytes: &[u8], flags: rustix::fs::OFlags) -> std::fs::File {
-    use std::os::unix::fs::OpenOptionsExt as _;
-    let path = Path::new(env!("CARGO_TARGET_TMPDIR")).join(name);
-    std::fs::write(&path, bytes).unwrap();
-    let flags = i32::try_from(flags.bits()).unwrap();
-    OpenOptions::new().read(true).write(true).custom_flags(flags).open(&path).unwrap()
-}
-
-#[test]
-fn a_log_in_a_file_is_the_same_as_in_memory_with_and_without_the_page_cache() {
-    let strategy = (region_count(), device(), vec(step(), 0..12));
-    for (name, flags) in [("cached", rustix::fs::OFlags::empty()), ("direct", rustix::fs::OFlags::DIRECT)] {
-        TestRunner::new(ProptestConfig { cases: 20, failure_persistence: None, ..ProptestConfig::default() })
-            .run(&strategy, |(region_count, (header, bits), steps)| {
-                let bytes = device_bytes(header, &bits);
-                let arguments = arguments(region_count, SyncOption::Default);
-                let file = open(&format!("log-{name}.img"), &bytes, flags);
-                let block_bytes = 4096;
-                prop_assert_eq!(area_bytes(region_count as u64, block_bytes), 4096);
-                let memory = MemoryStorage::new(bytes, block_bytes);
-                let mut in_memory = DiskLog::new(&arguments, LOG_DEV, memory, None).unwrap();
-                let device = DeviceStorage::new(file, block_bytes);
-                let mut in_file = DiskLog::new(&arguments, LOG_DEV, device, None).unwrap();
-                in_memory.resume().unwrap();
-                in_file.resume().unwrap();
-                for step in steps {
-                    run(&step, &mut in_memory);
-                    run(&step, &mut in_file);
-                    prop_assert_eq!(in_memory.bits(), in_file.bits());
-                }
-                in_memory.postsuspend().unwrap();
-                in_file.postsuspend().unwrap();
-                let mut read = vec![0; 4096];
-                in_file.into_storage().read_area(&mut read).unwrap();
-                prop_assert_eq!(&read, &in_memory.storage().bytes);
-                Ok(())
-            })
-            .unwrap();
-    }
-}
-
-fn run(step: &LogStep, log: &mut impl DirtyLog) {
-    let number = |region: usize| Region(region as u64 % log.region_count());
-    match *step {
-        LogStep::Mark(region) => log.mark_region(number(region)),
-        LogStep::Clear(region) => log.clear_region(number(region)),
-        LogStep::GetResyncWork => {
-            log.get_resync_work().unwrap();
-        }
-        LogStep::SetRegionSync(region, in_sync) => log.set_region_sync(number(region), in_sync),
-        LogStep::Resume => log.resume().unwrap(),
-        LogStep::Suspend => log.postsuspend().unwrap(),
-        LogStep::Flush => log.flush().unwrap(),
     }
 }

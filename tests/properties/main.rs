@@ -4,6 +4,7 @@
 //! text → item → text, item → text → item     text.rs
 //! item → trace → item                        trace.rs
 //! log and region set against a plain twin    log_core.rs, log_disk.rs (the twin: oracle.rs)
+//! disk log in a file and in memory             log_device.rs
 //! disk log → crash → disk log                crash.rs
 //! ```
 
@@ -12,6 +13,8 @@
 mod crash;
 mod items;
 mod log_core;
+#[cfg(target_os = "linux")]
+mod log_device;
 mod log_disk;
 mod oracle;
 mod text;

@@ -92,7 +92,8 @@ impl LogBits {
             }
         }
         //= `for (i = lc->region_count; i % BITS_PER_LONG; i++) log_clear_bit(lc, lc->clean_bits, i);`
-        // The bits are padding, which a RegionSet does not have, but clearing them counts as a change.
+        // The bits are padding, which a RegionSet does not have, but clearing them counts as a change: test
+        // padding_alone_makes_resume_touch_dirtied.
         if !region_count.is_multiple_of(BITS_PER_LONG) {
             self.touched_dirtied = true;
         }
@@ -142,6 +143,7 @@ impl LogBits {
     #[inline]
     pub fn clear_region(&mut self, region: Region) {
         //= `if (likely(!lc->flush_failed)) log_set_bit(lc, lc->clean_bits, region);`
+        // Test clear_is_ignored_after_flush_failed.
         if !self.flush_failed {
             self.clean.insert(bit_of(region));
             self.touched_cleaned = true;
@@ -160,7 +162,7 @@ impl LogBits {
             //= `*region = find_next_zero_bit_le(lc->sync_bits, lc->region_count, lc->sync_search);`
             let found = self.in_sync.first_unset_from(Region(search_offset(self.sync_search)));
             //= `lc->sync_search = *region + 1;`
-            // Where nothing is found, *region is region_count.
+            // Where nothing is found, *region is region_count. Only forward: test resync_work_is_one_pass_forward.
             let region = found.map_or(self.region_count(), |region| region.0);
             self.sync_search = (region + 1) & LOW_32;
             //= `if (*region >= lc->region_count) return 0;`
@@ -168,6 +170,7 @@ impl LogBits {
             //= `} while (log_test_bit(lc->recovering_bits, *region));`
             if !self.recovering.get(region) {
                 //= `log_set_bit(lc, lc->recovering_bits, *region);`
+                // Test recovering_bits_touch_as_clean_bits_do.
                 self.recovering.insert(region);
                 self.touched_cleaned = true;
                 return Some(region);
@@ -183,7 +186,7 @@ impl LogBits {
         self.touched_dirtied = true;
         if in_sync {
             //= `log_set_bit(lc, lc->sync_bits, region); lc->sync_count++;`
-            // Counted whether or not the bit was set before.
+            // Counted whether or not the bit was set before: test sync_count_goes_up_without_a_look_at_the_bit.
             self.in_sync.insert(region);
             self.touched_cleaned = true;
             self.sync_count = self.sync_count.wrapping_add(1);
@@ -222,14 +225,14 @@ const BITS_PER_LONG: u64 = 64;
 
 /// The bit that the kernel reaches for a region: `log_test_bit`, `log_set_bit` and `log_clear_bit` take an `unsigned int`,
 /// and x86 addresses the bit with its 32 bits *signed*. Above 2^31 that is memory in front of the set, which is not copied
-/// here: the region is then the one that was meant.
+/// here: the region is then the one that was meant. Test a_region_is_cut_to_32_bits.
 #[inline]
 const fn bit_of(region: Region) -> Region {
     Region(region.0 & LOW_32)
 }
 
 /// Where the kernel's search begins: `sync_search`, an int, becomes an `unsigned long` by way of its sign. A search at and
-/// above 2^31 thus begins beyond every log and finds nothing.
+/// above 2^31 thus begins beyond every log and finds nothing. Test a_search_at_and_above_2_to_the_31_finds_nothing.
 #[inline]
 const fn search_offset(sync_search: u64) -> u64 {
     if sync_search < 1 << 31 { sync_search } else { sync_search | !LOW_32 }

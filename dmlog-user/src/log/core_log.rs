@@ -71,7 +71,8 @@ impl DirtyLog for CoreLog {
 
     fn flush(&mut self) -> Result<(), LogError> {
         //= linux v6.12 drivers/md/dm-log.c core_flush `return 0;`
-        // touched_dirtied and touched_cleaned are not reset: on a core log they stay true for ever.
+        // touched_dirtied and touched_cleaned are not reset: on a core log they stay true for ever. Test
+        // a_core_flush_does_not_reset_touched.
         Ok(())
     }
 

@@ -12,7 +12,9 @@ use std::io::{self, Seek, SeekFrom};
 use std::ops::Range;
 use std::os::unix::fs::FileExt;
 
-use super::storage::{DurableWriteError, LogStorage};
+#[cfg(target_os = "linux")]
+use super::storage::DurableWriteError;
+use super::storage::LogStorage;
 
 /// Buffers begin at a multiple of this, or of the device's block size if that is larger. `O_DIRECT` asks for the block size
 /// at most, which is 4,096 bytes or less on every device that Linux knew before blocks larger than a page.

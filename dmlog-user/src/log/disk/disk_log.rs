@@ -166,7 +166,7 @@ impl<S: LogStorage> DiskLog<S> {
             self.header.version = VERSION;
         }
         //= `if (log->header.version != MIRROR_DISK_VERSION) { DMWARN("incompatible disk log version"); return -EINVAL; }`
-        // The header keeps that version, and is written with it.
+        // The header keeps that version, and is written with it: test a_bad_version_resumes_with_health_d_and_is_written_back.
         if self.header.version == VERSION {
             Ok(())
         } else {
@@ -230,7 +230,8 @@ impl<S: LogStorage> DirtyLog for DiskLog<S> {
         }
         self.area_with_bits();
         //= `r = rw_header(lc, REQ_OP_WRITE); if (!r) { r = flush_header(lc);`
-        // touched_dirtied and touched_cleaned are not reset, so the first flush mostly writes all of this again.
+        // touched_dirtied and touched_cleaned are not reset, so the first flush mostly writes all of this again: test
+        // the_first_flush_after_resume_writes_again_if_there_is_padding.
         self.write_durably()
     }
 

@@ -183,7 +183,7 @@ impl Examination {
         let region_count = geometry.map_or(known, |geometry| geometry.region_count());
         let on_device = decode_bits(area, region_count);
         let clean = match header {
-            // lvm2's number stands for as many as the table says; cut to 32 bits it is above every table's but one's.
+            // lvm2's number, cut to 32 bits, is not below any table's: no region is new.
             Some(header) if is_usable(header) => {
                 let mut bits = LogBits::new(region_count, SyncOption::Default);
                 bits.resume_from_disk(on_device, header.first_new_region());

@@ -74,7 +74,7 @@ impl DiskLogHeader {
     /// The first region whose bit the device does not know: `disk_resume` begins there to make regions new.
     pub fn first_new_region(self) -> u64 {
         //= linux v6.12 drivers/md/dm-log.c disk_resume `for (i = lc->header.nr_regions; i < lc->region_count; i++)`
-        // `unsigned i`: the low 32 bits of a 64-bit number.
+        // `unsigned i`: the low 32 bits of a 64-bit number. Test the_number_of_known_regions_is_cut_to_32_bits.
         self.nr_regions & u64::from(u32::MAX)
     }
 }
