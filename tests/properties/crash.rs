@@ -183,7 +183,8 @@ impl Mirror {
     fn write(&mut self, regions: &[usize]) {
         let mut arrived = Vec::new();
         for &region in regions {
-            // To a region out of sync only the first leg is written; one in recovery waits. Neither is marked.
+            // To a region out of sync only the first leg is written; one in recovery waits. Neither is marked, so neither is
+            // covered by what a flush promises.
             if !self.log.in_sync(Region(region as u64), true).unwrap() {
                 continue;
             }
@@ -324,9 +325,14 @@ fn crash_everywhere(image: &[u8], timeline: &[Event]) -> Result<(), Violation> {
                 }
             }
             Event::LogFlush => sectors.iter_mut().for_each(Sector::flush),
-            Event::DataWrite(region) | Event::RecoveryStart(region) => {
+            Event::DataWrite(region) => {
                 legs[*region].outstanding += 1;
                 legs[*region].is_unflushed = true;
+            }
+            Event::RecoveryStart(region) => {
+                // A copy from one leg to the others leaves them equal where they are.
+                legs[*region].outstanding += 1;
+                legs[*region].is_unflushed |= legs[*region].differ_from_start;
             }
             Event::DataDone(region) => legs[*region].outstanding -= 1,
             Event::RecoveryDone(region) => {
