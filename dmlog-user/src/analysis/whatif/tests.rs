@@ -366,3 +366,18 @@ fn bitsets_and_area_are_those_of_the_kernel() {
     assert_eq!(memory(LogType::Disk, 512), (32, 1536 + 16, Some(1536)));
     assert_eq!(memory(LogType::Core, 128), (128, 48, None));
 }
+
+/// A stream that is out of order: the end of the bio comes after the end of the write.
+#[test]
+fn ends_in_the_other_order_are_the_same() {
+    let mut events = made();
+    for n in 0..3 {
+        events.extend(taken_up(2000 + n * 10_000, n + 1));
+        let mut end = over(5000 + n * 10_000, n + 1);
+        end.swap(0, 1);
+        events.extend(end);
+    }
+    let target = target(events);
+    assert_eq!(target.notes, []);
+    assert_eq!([128, 512].map(|kib| row(&target, LogType::Disk, kib).clears), [3, 3]);
+}

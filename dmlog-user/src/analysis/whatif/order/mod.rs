@@ -166,12 +166,17 @@ impl Order {
 
     /// `mirror_end_io` of a write: `dm_rh_dec` follows on the same CPU.
     pub(super) fn end_io(&mut self, cpu: u16, io: IoId, extent: Extent, time: MonoNs, steps: &mut Vec<Step>) {
+        let region = self.grid.touched(extent).first;
+        let writes = self.regions.get(&region).map_or(&[][..], |busy| &busy.writes);
+        if writes.iter().any(|write| write.io == io && write.ended.is_some()) {
+            // Its `dm_rh_dec` came first, in a stream that is out of order: another one does not follow.
+            return;
+        }
         if self.ending.len() >= ENDING_MAX {
             self.ending.pop_front();
         }
         self.ending.push_back((cpu, Write { io, extent, ended: Some(time) }));
         if !self.evidence.ends {
-            let region = self.grid.touched(extent).first;
             self.end(cpu, region, time, steps);
         }
     }
