@@ -381,3 +381,32 @@ fn ends_in_the_other_order_are_the_same() {
     assert_eq!(target.notes, []);
     assert_eq!([128, 512].map(|kib| row(&target, LogType::Disk, kib).clears), [3, 3]);
 }
+
+/// A write ends while the pass is in its flush: after the look at the clean list, before the next write is taken up.
+#[test]
+fn an_end_within_a_pass_comes_after_its_clears_and_before_its_writes() {
+    let mut events = made();
+    events.extend(taken_up(2000, 1));
+    events.extend([
+        map_write(3000, 1, 2, 2048 + 512),
+        flush(3010, 1, NO_OP, 1, 0),
+        update_states(3010, 5),
+        inc_pending(3050, 1, 2, 2),
+        flush(3100, 1, NO_OP, 10, 0),
+        map_write(4000, 1, 3, 2048),
+        end_io(5050, 1, 1, None, 0),
+        dec(5050, 2),
+        flush(5100, 1, NO_OP, 80, 0),
+        update_states(5101, 100),
+        inc_pending(5200, 1, 2, 3),
+        flush(5300, 1, NO_OP, 10, 0),
+    ]);
+    for io in [2, 3] {
+        events.extend([end_io(6000, 1, io, None, 0), dec(6000, 2)]);
+    }
+    events.extend([clear(7000, 1, 2), flush(7100, 1, CLEANED, 50, 0), update_states(7101, 150)]);
+    let target = target(events);
+    assert_eq!(target.notes, []);
+    let smaller = row(&target, LogType::Disk, 128);
+    assert_eq!((smaller.marks, smaller.clears), (3, 2), "the third write marks a region that is not cleared yet");
+}
