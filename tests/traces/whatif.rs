@@ -8,12 +8,13 @@ use std::process::Command;
 use dmlog_user::analysis::catalogue::metric;
 use dmlog_user::analysis::whatif::WhatIf;
 use dmlog_user::analysis::whatif::result::{Activity, Note, RecordedCounts, WhatIfResult};
-use dmlog_user::analysis::whatif::settings::{LogType, Settings};
+use dmlog_user::analysis::whatif::settings::Settings;
 use dmlog_user::event::facts::Probe;
 use dmlog_user::event::item::Item;
 use dmlog_user::event::op::{Event, FlushKind, LogOp, Op, RegionHashOp};
 use dmlog_user::export::TraceEnd;
 use dmlog_user::export::whatif::{WhatIfReport, json, text};
+use dmlog_user::log::dirty_log::LogType;
 use dmlog_user::trace::reader::TraceReader;
 use serde_json::Value;
 
@@ -101,8 +102,12 @@ fn real_traces_are_reproduced_without_their_marks_and_clears() {
         let mut whatif = WhatIf::new(Some(&facts), Settings::default());
         let mut withheld = 0;
         let mut apply = |item: Item| match &item {
-            Item::Event(Event { op: Op::Log(_, LogOp::MarkRegion { .. } | LogOp::ClearRegion { .. }), .. })
-            | Item::Event(Event { op: Op::RegionHash(RegionHashOp::GetState { .. }), .. }) => withheld += 1,
+            Item::Event(Event {
+                op:
+                    Op::Log(_, LogOp::MarkRegion { .. } | LogOp::ClearRegion { .. })
+                    | Op::RegionHash(RegionHashOp::GetState { .. }),
+                ..
+            }) => withheld += 1,
             _ => whatif.apply(&item),
         };
         while reader.next_batch_with(&mut apply).unwrap().is_some() {}

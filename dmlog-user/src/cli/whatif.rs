@@ -10,11 +10,12 @@ use super::selection::is_called;
 use super::trace_file::TraceFile;
 use crate::analysis::whatif::WhatIf;
 use crate::analysis::whatif::result::{TargetResult, WhatIfResult};
-use crate::analysis::whatif::settings::{LogType, Settings, is_taken};
+use crate::analysis::whatif::settings::{Settings, is_taken, log_type_of};
 use crate::event::ids::SECTOR_SIZE_BYTES;
 use crate::event::text::quote::quote;
 use crate::export::TraceEnd;
 use crate::export::whatif::{WhatIfReport, json, text};
+use crate::log::dirty_log::LogType;
 use crate::trace::reader::Tail;
 
 const AFTER_HELP: &str = "\
@@ -140,7 +141,7 @@ fn parse_size(text: &str) -> Result<u64, String> {
 }
 
 fn parse_log_type(text: &str) -> Result<LogType, String> {
-    LogType::of(text).ok_or_else(|| "expected `core`, `disk` or `userspace`".to_owned())
+    log_type_of(text).ok_or_else(|| "expected `core`, `disk` or `userspace`".to_owned())
 }
 
 #[cfg(test)]

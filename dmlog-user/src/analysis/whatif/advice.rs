@@ -13,7 +13,7 @@
 //! whether a reboot may cost a full copy is for people to say; the two costs are told.
 
 use super::result::{Activity, Row};
-use super::settings::LogType;
+use crate::log::dirty_log::LogType;
 
 /// Share of the target that may have to be copied after a crash because of writes.
 pub const CRASH_SHARE: f64 = 0.05;
@@ -145,7 +145,7 @@ impl Cost {
 #[cfg(test)]
 mod tests {
     use super::{Activity, Reason, Row, advise};
-    use crate::analysis::whatif::settings::LogType;
+    use crate::log::dirty_log::LogType;
 
     const TARGET: u64 = 1_000_000;
 

@@ -7,10 +7,10 @@ use super::order::{Evidence, Order};
 use super::out_of_sync::OutOfSync;
 use super::recorded::Recorded;
 use super::region_hash::RegionHash;
-use super::settings::LogType;
 use super::step::{Doubt, FlushOrigin, FlushStep, Step};
 use crate::event::ids::{IoId, MonoNs, Region};
 use crate::event::op::{Event, FlushKind, Identity, LogOp, MirrorOp, Op, RegionHashOp};
+use crate::log::dirty_log::LogType;
 
 /// What may have been touched before the first flush that is seen.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

@@ -7,7 +7,7 @@
 //!
 //! The passes of the mirror's worker stay as they were recorded: which writes each one took up, which were over before it,
 //! and when the log was flushed. What is computed anew is what follows from the region size: which of these writes mark a
-//! region, which regions a pass clears, what each flush finds to write ([`region_hash`]). Log types differ only in what a
+//! region, which regions a pass clears, what each flush finds to write (`region_hash`). Log types differ only in what a
 //! flush does and in what a crash leaves. Replayed with the recorded settings this gives the recorded counts of marks,
 //! clears and flushes by kind exactly; where it does not, a note says so.
 //!
@@ -31,13 +31,14 @@ use self::grid::Grid;
 use self::log_model::LogModel;
 use self::order::Evidence;
 use self::result::{Note, WhatIfResult};
-use self::settings::{LogType, Settings};
+use self::settings::Settings;
 use self::target::{Place, Target};
 use crate::analysis::losses::Losses;
 use crate::event::facts::{CaptureFacts, Probe};
 use crate::event::ids::{LogId, MonoNs};
 use crate::event::item::Item;
 use crate::event::op::{Event, Identity, LogOp, MirrorOp, Op};
+use crate::log::dirty_log::LogType;
 
 pub mod advice;
 mod bios;

@@ -3,11 +3,11 @@
 //! Field names are those of the JSON form and of the metric catalogue. What the trace cannot tell is `None`, and a
 //! [`Note`] says why.
 
-use serde::Serialize;
+use serde::{Serialize, Serializer};
 
 use super::advice::Advice;
-use super::settings::LogType;
 use crate::analysis::losses::LossSummary;
+use crate::log::dirty_log::LogType;
 
 /// Everything that a what-if knows.
 #[derive(Clone, Debug, PartialEq)]
@@ -70,6 +70,7 @@ pub struct Row {
     /// Region size in bytes.
     pub region_size_bytes: u64,
     /// Log type.
+    #[serde(serialize_with = "log_type_name")]
     pub log_type: LogType,
     /// These are the settings of the trace.
     pub is_recorded: bool,
@@ -123,6 +124,12 @@ pub struct Activity {
     pub added_write_latency_ns_mean: Option<u64>,
     /// 99 % of the writes wait no longer than this.
     pub added_write_latency_ns_p99: Option<u64>,
+}
+
+/// In JSON, a log type goes by its name.
+#[expect(clippy::trivially_copy_pass_by_ref, reason = "serde hands out references")]
+fn log_type_name<S: Serializer>(log_type: &LogType, serializer: S) -> Result<S::Ok, S::Error> {
+    serializer.serialize_str(log_type.name())
 }
 
 /// What a reader has to know about the numbers.

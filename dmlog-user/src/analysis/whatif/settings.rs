@@ -1,52 +1,19 @@
 //! What a what-if is asked for: region sizes and log types, within the kernel's limits.
 
-use serde::Serialize;
-
 use crate::event::ids::SECTOR_SIZE_BYTES;
-
-/// Smallest region size that the kernel takes, in sectors.
-//= linux v6.12 drivers/md/dm-log.c _check_region_size
-pub const REGION_SIZE_SECTORS_MIN: u32 = 2;
+use crate::log::dirty_log::LogType;
+use crate::log::geometry::{LogGeometry, REGION_SIZE_SECTORS_MIN};
 
 /// Region sizes that are replayed side by side. Each one costs a region hash of its own per log; a person compares fewer.
 pub const SIZES_MAX: usize = 12;
-
-/// Largest number of regions: `core_ctr` refuses more since the fix of CVE-2026-53059, and older kernels overflow.
-pub const REGION_COUNT_MAX: u64 = u32::MAX as u64;
 
 /// Sizes of the ladder, as shifts of the recorded size: a quarter to sixteen times of it. Larger regions are the usual
 /// cure for too many marks, so there are more of them.
 const LADDER_SHIFTS: [i32; 7] = [-2, -1, 0, 1, 2, 3, 4];
 
-/// A log type that a what-if can tell of: the three that the kernel registers.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize)]
-#[serde(rename_all = "lowercase")]
-pub enum LogType {
-    /// `core`: bits in memory only, lost at reboot.
-    Core,
-    /// `disk`: bits on a log device.
-    Disk,
-    /// `userspace`: bits with a daemon.
-    Userspace,
-}
-
-impl LogType {
-    /// All types.
-    pub const ALL: [Self; 3] = [Self::Core, Self::Disk, Self::Userspace];
-
-    /// `dm_dirty_log_type.name`.
-    pub fn name(self) -> &'static str {
-        match self {
-            Self::Core => "core",
-            Self::Disk => "disk",
-            Self::Userspace => "userspace",
-        }
-    }
-
-    /// The type of that name.
-    pub fn of(name: &str) -> Option<Self> {
-        Self::ALL.into_iter().find(|known| known.name() == name)
-    }
+/// The log type of that name.
+pub fn log_type_of(name: &str) -> Option<LogType> {
+    [LogType::Core, LogType::Disk, LogType::Userspace].into_iter().find(|known| known.name() == name)
 }
 
 /// Why settings are refused.
@@ -144,10 +111,7 @@ impl Settings {
 
 /// Whether the kernel takes a region size for a target of so many sectors.
 pub fn is_taken(region_size_sectors: u32, target_sectors: u64) -> bool {
-    region_size_sectors >= REGION_SIZE_SECTORS_MIN
-        && region_size_sectors.is_power_of_two()
-        && u64::from(region_size_sectors) <= target_sectors
-        && target_sectors.div_ceil(u64::from(region_size_sectors)) <= REGION_COUNT_MAX
+    LogGeometry::new(target_sectors, region_size_sectors).is_ok()
 }
 
 fn shifted(size: u32, shift: i32) -> Option<u32> {
@@ -170,7 +134,8 @@ pub(super) fn bytes_of(region_size_sectors: u32) -> u64 {
 
 #[cfg(test)]
 mod tests {
-    use super::{LogType, SIZES_MAX, Settings, SettingsError};
+    use super::{SIZES_MAX, Settings, SettingsError};
+    use crate::log::dirty_log::LogType;
 
     #[test]
     fn the_ladder_stays_within_the_kernels_limits() {

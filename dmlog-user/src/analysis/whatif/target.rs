@@ -5,21 +5,20 @@ use super::grid::Grid;
 use super::log_model::LogModel;
 use super::recorded::Recorded;
 use super::result::{Activity, Note, RecordedCounts, Row, TargetResult};
-use super::settings::{LogType, Settings, bytes_of, is_taken};
+use super::settings::{Settings, bytes_of, is_taken, log_type_of};
 use super::step::Doubt;
 use super::totals::{Totals, Waits};
 use super::weighted::Weighted;
 use crate::event::ids::{DevNum, SECTOR_SIZE_BYTES};
 use crate::event::op::Identity;
+use crate::log::dirty_log::LogType;
+use crate::log::disk::header::{area_bytes, bitset_bytes};
 
 /// Sectors of the largest target that is replayed: 8 EiB, all that 64 bits can address in bytes.
 const TARGET_SECTORS_MAX: u64 = 1 << 54;
 
-/// `LOG_OFFSET`: where the bitset begins on the log device.
-const LOG_OFFSET_BYTES: u64 = 1024;
-
 /// Blocks of the log device, which the trace does not tell.
-pub(super) const LOG_BLOCK_BYTES: u64 = 512;
+const LOG_BLOCK_BYTES: u32 = 512;
 
 /// What tells one target from another.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -40,7 +39,7 @@ impl Place {
         let sectors = identity.target_sectors.or_else(of_regions)?;
         let is_known = is_taken(region_size_sectors, sectors) && sectors <= TARGET_SECTORS_MAX;
         // Types of cluster logs are names of the daemon's; the kernel's type is `userspace` for all of them.
-        let log_type = LogType::of(&identity.log_type).or_else(|| {
+        let log_type = log_type_of(&identity.log_type).or_else(|| {
             let is_daemons = identity.log_type.starts_with("clustered");
             is_daemons.then_some(LogType::Userspace)
         });
@@ -157,8 +156,8 @@ impl Target {
         let is_recorded_size = grid.region_size_sectors() == self.place.region_size_sectors;
         let is_smaller = grid.region_size_sectors() < self.place.region_size_sectors;
         let is_told = is_possible && !(is_smaller && self.is_unplaced());
-        let bitset_bytes = grid.count().next_multiple_of(u64::from(u64::BITS)) / 8;
-        let area_bytes = (LOG_OFFSET_BYTES + bitset_bytes).next_multiple_of(LOG_BLOCK_BYTES);
+        let bitset_bytes = bitset_bytes(grid.count());
+        let area_bytes = area_bytes(grid.count(), LOG_BLOCK_BYTES);
         let is_disk = log_type == LogType::Disk;
         Row {
             region_size_bytes: bytes_of(grid.region_size_sectors()),

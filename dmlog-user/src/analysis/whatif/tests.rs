@@ -2,12 +2,13 @@
 
 use super::WhatIf;
 use super::result::{Activity, Note, TargetResult, WhatIfResult};
-use super::settings::{LogType, Settings};
+use super::settings::Settings;
 use crate::analysis::testing::{clear, end_io, event, flush, identity, inc_pending, map, map_write, mark, mirror};
 use crate::event::facts::{CaptureFacts, HookCoverage, Probe};
 use crate::event::ids::{DurationNs, IoId, Region};
 use crate::event::item::{Gap, Item, LossCause};
 use crate::event::op::{Event, FlushKind, Identity, LogImpl, LogOp, MirrorOp, Op, RegionHashOp};
+use crate::log::dirty_log::LogType;
 
 const DIRTIED: Option<FlushKind> = Some(FlushKind::Dirtied);
 const CLEANED: Option<FlushKind> = Some(FlushKind::CleanedOnly);

@@ -6,7 +6,6 @@ use serde::Serialize;
 use super::{WhatIfReport, sentence};
 use crate::analysis::losses::LossSummary;
 use crate::analysis::whatif::result::{RecordedCounts, Row, TargetResult};
-use crate::analysis::whatif::settings::LogType;
 use crate::export::TraceEnd;
 
 /// Version of the shape. Names are only ever added under one version.
@@ -28,7 +27,7 @@ struct Document<'a> {
 struct Target<'a> {
     name: &'a str,
     device: &'a str,
-    log_type: LogType,
+    log_type: &'static str,
     region_size_bytes: u64,
     target_begin_sector: u64,
     target_sectors: u64,
@@ -40,7 +39,7 @@ struct Target<'a> {
 
 #[derive(Serialize)]
 struct Advice {
-    log_type: LogType,
+    log_type: &'static str,
     region_size_bytes: u64,
     is_change: bool,
     reason: String,
@@ -63,7 +62,7 @@ impl<'a> Target<'a> {
         Self {
             name,
             device,
-            log_type: *log_type,
+            log_type: log_type.name(),
             region_size_bytes: *region_size_bytes,
             target_begin_sector: *target_begin_sector,
             target_sectors: *target_sectors,
@@ -71,7 +70,7 @@ impl<'a> Target<'a> {
             settings: rows,
             notes: notes.iter().map(sentence::note).collect(),
             advice: Advice {
-                log_type: advice.log_type,
+                log_type: advice.log_type.name(),
                 region_size_bytes: advice.region_size_bytes,
                 is_change: advice.region_size_bytes != *region_size_bytes,
                 reason: sentence::advice(result),
