@@ -1,6 +1,6 @@
 //! A what-if as text and as JSON: the same numbers, notes and reasons.
 //!
-//! [`text`] lays the tables out, [`json`] names the numbers, and both take their sentences from [`sentence`].
+//! [`text`] lays the tables out, [`json`] names the numbers, and both take their sentences from `sentence`.
 
 use super::TraceEnd;
 use crate::analysis::whatif::result::WhatIfResult;
