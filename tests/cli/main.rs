@@ -9,5 +9,6 @@ mod inspect;
 mod print;
 mod program;
 mod verify;
+mod whatif;
 #[path = "../traces/workload.rs"]
 mod workload;

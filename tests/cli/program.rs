@@ -13,7 +13,7 @@ use dmlog_user::trace::writer::TraceWriter;
 use crate::workload::{facts, workload};
 
 /// What a run left.
-#[derive(Debug)]
+#[derive(Debug, PartialEq, Eq)]
 pub(crate) struct Run {
     pub(crate) code: Option<i32>,
     pub(crate) stdout: String,

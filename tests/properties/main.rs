@@ -6,12 +6,14 @@
 //! log and region set against a plain twin    log_core.rs, log_disk.rs (the twin: oracle.rs)
 //! disk log in a file and in memory             log_device.rs
 //! disk log → crash → disk log                crash.rs
+//! a simulated mirror's work → what-if        whatif.rs (the mirror: kernel.rs)
 //! ```
 
 #![expect(clippy::unwrap_used, reason = "a test that cannot go on panics, and a panic has a place")]
 
 mod crash;
 mod items;
+mod kernel;
 mod log_core;
 #[cfg(target_os = "linux")]
 mod log_device;
@@ -19,3 +21,4 @@ mod log_disk;
 mod oracle;
 mod text;
 mod trace;
+mod whatif;

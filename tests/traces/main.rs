@@ -7,4 +7,5 @@ mod hostile;
 mod pyarrow;
 mod real;
 mod size;
+mod whatif;
 mod workload;

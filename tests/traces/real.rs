@@ -9,7 +9,7 @@ use serde_json::Value;
 use crate::pyarrow::python;
 
 /// Committed traces of schema version 1.
-fn recordings() -> Vec<PathBuf> {
+pub(crate) fn recordings() -> Vec<PathBuf> {
     let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("../tests/traces/data/v1");
     let mut paths: Vec<PathBuf> = std::fs::read_dir(folder)
         .unwrap()

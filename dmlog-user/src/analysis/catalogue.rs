@@ -180,6 +180,25 @@ metrics! {
     HOOKS_WAITING "waiting" Count "waiting";
     HOOKS_ABSENT "absent" Count "absent";
 
+    DIRTIED_FLUSHES "dirtied_flushes" Count "dirtied";
+    CLEANED_ONLY_FLUSHES "cleaned_only_flushes" Count "cleaned-only";
+    NO_OP_FLUSHES "no_op_flushes" Count "no-op";
+    UNKNOWN_FLUSHES "flushes_of_unknown_kind" Count "unknown kind";
+    DIRTY_MEAN "dirty_regions_mean" Mean "dirty mean";
+    DIRTY_P99 "dirty_regions_p99" Count "dirty p99";
+    DIRTY_MAX "dirty_regions_max" Count "dirty worst";
+    RESYNC_REGIONS_MEAN "resync_regions_mean" Mean "regions mean";
+    RESYNC_REGIONS_P99 "resync_regions_p99" Count "p99";
+    RESYNC_REGIONS_MAX "resync_regions_max" Count "worst";
+    RESYNC_BYTES_MEAN "resync_bytes_mean" Bytes "bytes mean";
+    RESYNC_BYTES_P99 "resync_bytes_p99" Bytes "p99";
+    RESYNC_BYTES_MAX "resync_bytes_max" Bytes "worst";
+    LOG_MEMORY "log_memory_bytes" Bytes "bitsets in memory";
+    LOG_AREA "log_area_bytes" Bytes "area on the log device";
+    WAITING_WRITES "waiting_writes_ratio" Ratio "writes waiting";
+    ADDED_LATENCY_MEAN "added_write_latency_ns_mean" Nanoseconds "added mean";
+    ADDED_LATENCY_P99 "added_write_latency_ns_p99" Nanoseconds "added p99";
+
     DEVICES_BEYOND_LIMIT "logs_beyond_limit" Count "logs beyond the limit";
     SCHEMA_VERSION "schema_version" Index "schema";
 }

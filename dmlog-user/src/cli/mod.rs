@@ -22,6 +22,7 @@ pub mod report;
 pub mod selection;
 pub mod trace_file;
 pub mod verify;
+pub mod whatif;
 
 /// Observes device-mapper dirty region logs: what a mirror marks, clears and flushes, and what it costs.
 #[derive(Debug, Parser)]
@@ -44,6 +45,8 @@ enum Command {
     Verify(verify::Args),
     /// Show what an on-disk log says: its header, its dirty regions, what a crash now would cost
     Inspect(inspect::Args),
+    /// Replay a trace's writes under other region sizes and log types
+    Whatif(whatif::Args),
     /// Show what could be probed on this machine, without attaching anything
     #[cfg(feature = "live")]
     Host(host::Args),
@@ -80,6 +83,7 @@ fn dispatch(command: &Command) -> Result<Exit, Failure> {
         Command::Report(args) => report::run(args),
         Command::Verify(args) => verify::run(args),
         Command::Inspect(args) => inspect::run(args),
+        Command::Whatif(args) => whatif::run(args),
         #[cfg(feature = "live")]
         Command::Host(args) => host::run(args),
     }

@@ -103,7 +103,7 @@ fn unknown_device<'a>(file: &TraceFile, name: &str, known: impl Iterator<Item = 
 }
 
 /// Is a device called so? `vg/lv`, the dm name that LVM gives it, `MAJ:MIN`, each also below `/dev`.
-fn is_called(device: DevNum, known: &str, name: &str) -> bool {
+pub(super) fn is_called(device: DevNum, known: &str, name: &str) -> bool {
     let name = name.strip_prefix("/dev/mapper/").or_else(|| name.strip_prefix("/dev/")).unwrap_or(name);
     if name.parse() == Ok(device) || (!known.is_empty() && name == known) {
         return true;

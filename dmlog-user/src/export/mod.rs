@@ -11,6 +11,7 @@ pub mod json;
 pub mod number;
 pub mod table;
 pub mod text;
+pub mod whatif;
 
 /// Everything that a report shows.
 #[derive(Clone, Copy, Debug)]
