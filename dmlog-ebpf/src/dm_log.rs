@@ -1,12 +1,16 @@
 //! Probes on dm-log: the core and the disk type. The disk type shares most of the core type's functions.
 
 use dmlog_common::config::ABSENT;
-use dmlog_common::record::{NONE, touched};
+use dmlog_common::record::{NONE, kind, touched};
 
-use crate::emit::Call;
+use crate::emit::{Call, returned};
 use crate::identity;
-use crate::kernel::{offset, probe, reads};
+use crate::kernel::{is_asking, offset, probe, reads};
 use crate::site::{Lane, Return, Returned, call_probe};
+use crate::snapshot;
+
+/// `STATUSTYPE_TABLE` of `status_type_t`.
+const STATUS_TYPE_TABLE: u32 = 1;
 
 /// For hooks that remember nothing from entry.
 #[inline(always)]
@@ -88,6 +92,31 @@ pub fn identify<L: Lane, const HOOK: u16>(site: &L) -> u64 {
     0
 }
 
+/// Entry of a status call of a log that has bits: if the capture asks, the log tells them too. Others ask often, and pay nothing.
+#[inline(always)]
+pub fn identify_with_bits<L: Lane, const HOOK: u16>(site: &L) -> u64 {
+    identify::<L, HOOK>(site);
+    if is_asking() && site.argument(1) as u32 == STATUS_TYPE_TABLE {
+        snapshot::of_log::<L>(HOOK, site.argument(0));
+    }
+    0
+}
+
+/// `int resume(log)` of a log that has bits. They are at rest: the mirror starts recovery after this, and writes come later still.
+/// The call is recorded here, before the bits that it left behind, whatever its result.
+#[inline(always)]
+pub fn resume<R: Return, const HOOK: u16, const IMPLEMENTATION: u16>(
+    site: &R,
+    returned_call: &Returned,
+    result: u64,
+) -> Option<Call> {
+    if let Some(call) = int_and_identify::<R, HOOK>(site, returned_call, result) {
+        returned::<R>(HOOK, kind::RESUME, IMPLEMENTATION, returned_call, &call);
+    }
+    snapshot::of_log::<R>(HOOK, site.argument(0));
+    None
+}
+
 /// `int ctr(log, ti, argc, argv)` or `int resume(log)`: after success the log can say what it is.
 #[inline(always)]
 pub fn int_and_identify<R: Return, const HOOK: u16>(site: &R, _: &Returned, result: u64) -> Option<Call> {
@@ -128,7 +157,7 @@ pub fn core_flush_call<R: Return>(site: &R, _: &Returned, result: u64) -> Option
 
 call_probe!(core_ctr, CORE_CTR, CTR, IMPL_CORE, arguments: 4, entry: nothing, call: int_and_identify::<_, HOOK>);
 call_probe!(core_dtr, CORE_DTR, DTR, IMPL_CORE, arguments: 1, entry: nothing, call: plain);
-call_probe!(core_resume, CORE_RESUME, RESUME, IMPL_CORE, arguments: 1, entry: nothing, call: int_and_identify::<_, HOOK>);
+call_probe!(core_resume, CORE_RESUME, RESUME, IMPL_CORE, arguments: 1, entry: nothing, call: resume::<_, HOOK, { flag::IMPL_CORE }>);
 call_probe!(core_get_region_size, CORE_GET_REGION_SIZE, GET_REGION_SIZE, IMPL_CORE, arguments: 1, entry: nothing, call: unsigned);
 call_probe!(core_is_clean, CORE_IS_CLEAN, IS_CLEAN, IMPL_CORE, arguments: 2, entry: nothing, call: region_int);
 call_probe!(core_in_sync, CORE_IN_SYNC, IN_SYNC, IMPL_CORE, arguments: 3, entry: nothing, call: in_sync);
@@ -138,9 +167,9 @@ call_probe!(core_clear_region, CORE_CLEAR_REGION, CLEAR_REGION, IMPL_CORE, argum
 call_probe!(core_get_resync_work, CORE_GET_RESYNC_WORK, GET_RESYNC_WORK, IMPL_CORE, arguments: 2, entry: nothing, call: get_resync_work);
 call_probe!(core_set_region_sync, CORE_SET_REGION_SYNC, SET_REGION_SYNC, IMPL_CORE, arguments: 3, entry: nothing, call: set_region_sync);
 call_probe!(core_get_sync_count, CORE_GET_SYNC_COUNT, GET_SYNC_COUNT, IMPL_CORE, arguments: 1, entry: nothing, call: count);
-call_probe!(core_status, CORE_STATUS, STATUS, IMPL_CORE, arguments: 4, entry: identify::<_, HOOK>, call: status);
+call_probe!(core_status, CORE_STATUS, STATUS, IMPL_CORE, arguments: 4, entry: identify_with_bits::<_, HOOK>, call: status);
 call_probe!(disk_ctr, DISK_CTR, CTR, IMPL_DISK, arguments: 4, entry: nothing, call: int_and_identify::<_, HOOK>);
 call_probe!(disk_dtr, DISK_DTR, DTR, IMPL_DISK, arguments: 1, entry: nothing, call: plain);
-call_probe!(disk_resume, DISK_RESUME, RESUME, IMPL_DISK, arguments: 1, entry: nothing, call: int_and_identify::<_, HOOK>);
+call_probe!(disk_resume, DISK_RESUME, RESUME, IMPL_DISK, arguments: 1, entry: nothing, call: resume::<_, HOOK, { flag::IMPL_DISK }>);
 call_probe!(disk_flush, DISK_FLUSH, FLUSH, IMPL_DISK, arguments: 1, entry: touched_bits, call: disk_flush_call);
-call_probe!(disk_status, DISK_STATUS, STATUS, IMPL_DISK, arguments: 4, entry: identify::<_, HOOK>, call: status);
+call_probe!(disk_status, DISK_STATUS, STATUS, IMPL_DISK, arguments: 4, entry: identify_with_bits::<_, HOOK>, call: status);

@@ -136,17 +136,25 @@ pub fn header(hook: u16, kind: u16, flags: u16, moment: &Moment, object: u64, se
 /// Takes a sequence number, asks for room, lets `fill` write the record, and submits it.
 #[inline(always)]
 pub fn reserve<L: Lane, T: 'static>(hook: u16, fill: impl FnOnce(&mut RingBufEntry<T>, u32)) {
-    let Some(seq) = next_sequence::<L>() else { return };
-    let Some(mut entry) = EVENTS.reserve::<T>(0) else {
+    if let Some((mut entry, seq)) = take_place::<L, T>(hook) {
+        fill(&mut entry, seq);
+        let wake = if seq % WAKE_EVERY == 0 { BPF_RB_FORCE_WAKEUP } else { BPF_RB_NO_WAKEUP };
+        entry.submit(u64::from(wake));
+    }
+}
+
+/// Takes a sequence number and asks for room; counts what finds none. What it gives must be submitted.
+#[inline(always)]
+pub fn take_place<L: Lane, T: 'static>(hook: u16) -> Option<(RingBufEntry<T>, u32)> {
+    let seq = next_sequence::<L>()?;
+    let Some(entry) = EVENTS.reserve::<T>(0) else {
         if let Some(lost) = LOST.get_ptr_mut(u32::from(hook)) {
             // SAFETY: a value of this CPU; a program does not interrupt itself.
             unsafe { *lost += 1 };
         }
-        return;
+        return None;
     };
-    fill(&mut entry, seq);
-    let wake = if seq % WAKE_EVERY == 0 { BPF_RB_FORCE_WAKEUP } else { BPF_RB_NO_WAKEUP };
-    entry.submit(u64::from(wake));
+    Some((entry, seq))
 }
 
 /// The next sequence number of this CPU and lane.

@@ -7,6 +7,7 @@
 use core::mem::MaybeUninit;
 use core::ptr::read_volatile;
 
+use aya_ebpf::helpers::bpf_get_current_pid_tgid;
 use aya_ebpf::helpers::generated::bpf_probe_read_kernel;
 use dmlog_common::config::ABSENT;
 use dmlog_common::record::flag;
@@ -45,6 +46,13 @@ pub fn reads() -> bool {
 #[inline(always)]
 pub fn callback_context_argument() -> u32 {
     constant(&SWITCHES.callback_context_argument)
+}
+
+/// Whether this thread is the one that asks mirrors for their tables at the start of a capture.
+#[inline(always)]
+pub fn is_asking() -> bool {
+    let asking = constant(&SWITCHES.asking_tid);
+    asking != 0 && bpf_get_current_pid_tgid() as u32 == asking
 }
 
 /// Copies a `T` from `base + offset`; `None` if the offset is not known or the address is bad.

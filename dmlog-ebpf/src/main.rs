@@ -7,7 +7,7 @@
 //!
 //! Files follow the kernel's: `dm_log.rs`, `dm_log_userspace.rs`, `dm_region_hash.rs`, `dm_raid1.rs` hold the probes;
 //! `site.rs` tells the two kinds of probe apart, `emit.rs` writes records, `identity.rs` follows pointers from a log to
-//! its device, `kernel.rs` reads kernel memory, `maps.rs` holds the maps.
+//! its device, `snapshot.rs` copies a log's bitsets, `kernel.rs` reads kernel memory, `maps.rs` holds the maps.
 #![no_std]
 #![no_main]
 #![feature(asm_experimental_arch)]
@@ -23,6 +23,7 @@ mod identity;
 mod kernel;
 mod maps;
 mod site;
+mod snapshot;
 
 /// Some helpers are for GPL-compatible programs only.
 #[unsafe(no_mangle)]

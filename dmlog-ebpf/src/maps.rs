@@ -16,7 +16,7 @@ pub static LAYOUT: Layout = Layout::UNKNOWN;
 
 /// What to record; set before loading.
 #[unsafe(no_mangle)]
-pub static SWITCHES: Switches = Switches { filter: 0, reads: 0, callback_context_argument: 1, reserved: 0 };
+pub static SWITCHES: Switches = Switches { filter: 0, reads: 0, callback_context_argument: 1, asking_tid: 0 };
 
 /// The event ring; user space may load it with another size.
 #[map]

@@ -49,12 +49,12 @@ fn header_cut() {
 fn newer_schema() {
     let bytes = crate::program::trace(true);
     // The version stands in the header as a string with its length before it.
-    let at = bytes.windows(7).position(|window| window == b"\x03\0\0\x001.0").unwrap() + 4;
+    let at = bytes.windows(7).position(|window| window == b"\x03\0\0\x001.1").unwrap() + 4;
     let mut newer = bytes;
     newer[at] = b'7';
     refused(
         &file("newer.dmlog", &newer),
-        "the trace has schema 7.0, and this dmlog-top reads up to 1; read it with a newer one",
+        "the trace has schema 7.1, and this dmlog-top reads up to 1; read it with a newer one",
     );
 }
 

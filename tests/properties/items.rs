@@ -1,6 +1,7 @@
 //! Random items: every operation with every value that its fields can take.
 
 use dmlog_common::record::kind;
+use dmlog_user::event::bits::{Bits, Bitset, LogState, PART_REGIONS_MAX, words_of_padded};
 use dmlog_user::event::flat::OP_NAMES;
 use dmlog_user::event::ids::{DevNum, DurationNs, IoId, LogId, MonoNs, Region, Sector};
 use dmlog_user::event::item::{DecodeFailure, Gap, Item};
@@ -170,6 +171,47 @@ fn identity() -> impl Strategy<Value = Identity> {
     })
 }
 
+fn log_state() -> impl Strategy<Value = LogState> {
+    (number(), any::<i32>(), any::<[bool; 5]>()).prop_map(|(sync_count, sync_search, flags)| {
+        let [touched_dirtied, touched_cleaned, flush_failed, log_device_failed, log_device_flush_failed] = flags;
+        LogState {
+            sync_count,
+            sync_search,
+            touched_dirtied,
+            touched_cleaned,
+            flush_failed,
+            log_device_failed,
+            log_device_flush_failed,
+        }
+    })
+}
+
+/// So many regions and their bits: mostly long runs of one value, as in real logs.
+fn words() -> impl Strategy<Value = (u32, Vec<u64>)> {
+    let regions = prop_oneof![4 => 0..200u32, 1 => 0..=PART_REGIONS_MAX, 1 => select(vec![0, 1, 64, PART_REGIONS_MAX])];
+    let byte = prop_oneof![4 => select(vec![0, 0xff]), 1 => any::<u8>()];
+    let runs = proptest::collection::vec((byte, prop_oneof![0..4usize, 0..2000usize]), 0..6);
+    (regions, runs).prop_map(|(regions, runs)| {
+        let bytes: Vec<u8> = runs.into_iter().flat_map(|(byte, count)| std::iter::repeat_n(byte, count)).collect();
+        (regions, words_of_padded(&bytes, regions))
+    })
+}
+
+fn bits() -> impl Strategy<Value = Bits> {
+    let place = (select(Bitset::ALL.to_vec()), region(), of(number()), any::<bool>());
+    (place, words(), any::<bool>(), of(log_state())).prop_map(
+        |((bitset, first, region_count, is_cut), (regions, words), is_read, state)| Bits {
+            bitset,
+            first,
+            regions,
+            region_count,
+            is_cut,
+            words: is_read.then_some(words),
+            state,
+        },
+    )
+}
+
 /// Operations with this number.
 pub(crate) fn op(code: u16) -> BoxedStrategy<Op> {
     match code {
@@ -179,6 +221,7 @@ pub(crate) fn op(code: u16) -> BoxedStrategy<Op> {
         kind::RH_INC..=kind::RH_STOP_RECOVERY => region_hash_op(code).prop_map(Op::RegionHash).boxed(),
         kind::CONSULT => (any::<u32>(), result()).prop_map(|(request, result)| Op::Consult { request, result }).boxed(),
         kind::IDENTITY => identity().prop_map(|identity| Op::Identity(Box::new(identity))).boxed(),
+        kind::BITS => bits().prop_map(|bits| Op::Bits(Box::new(bits))).boxed(),
         _ => mirror_op(code).prop_map(Op::Mirror).boxed(),
     }
 }

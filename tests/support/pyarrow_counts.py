@@ -48,8 +48,8 @@ def canonical(column):
     if pa.types.is_dictionary(column.type):
         column = column.indices
     values = column.to_pylist()
-    if pa.types.is_string(column.type):
-        texts = [(value or "").encode() for value in values]
+    if pa.types.is_string(column.type) or pa.types.is_binary(column.type):
+        texts = [value.encode() if isinstance(value, str) else value or b"" for value in values]
         offsets = [0]
         for text in texts:
             offsets.append(offsets[-1] + len(text))
@@ -57,7 +57,20 @@ def canonical(column):
     return out + struct.pack(f"<{len(values)}{FORMATS[str(column.type)]}", *(value or 0 for value in values))
 
 
+# Columns that minor versions added, and the column of the seal that has their checksum.
+ADDED = {1: (["bits"], "region")}
+
+
 def check_seals(schema, batches):
+    """Seals of the columns of version 1.0, and of those that later versions added."""
+    minor = int(schema.metadata[b"dmlog.schema_version"].split(b".")[1])
+    later = [(names, at) for since, (names, at) in ADDED.items() if since <= minor]
+    first = [name for name in schema.names if all(name not in names for names, _ in later)]
+    seals = [check_chain(schema, batches, names, at) for names, at in [(first, "arg"), *later]]
+    return {"count": len(batches), "wrong": sum(wrong for wrong, _ in seals), "ended": seals[0][1]}
+
+
+def check_chain(schema, batches, names, at):
     crc = 0
     heads = [schema.metadata[key.encode()] for key in ("dmlog.schema_version", "dmlog.facts", "dmlog.tool")]
     heads += ["\n".join(batches[0].column(name).dictionary.to_pylist()).encode() for name in ("op", "impl", "cause")]
@@ -69,11 +82,19 @@ def check_seals(schema, batches):
         rows = batch.slice(0, batch.num_rows - 1)
         ended = seal["text"] == "end"
         crc = crc32c(struct.pack("<QB", rows.num_rows, ended), crc)
-        for column in rows.columns:
-            crc = crc32c(canonical(column), crc)
-        if (seal["op"], seal["result"], seal["io"], seal["arg"]) != ("seal", rows.num_rows, number, crc):
+        for name in names:
+            crc = crc32c(canonical(rows.column(name)), crc)
+        if (seal["op"], seal["result"], seal["io"], seal[at]) != ("seal", rows.num_rows, number, crc):
             wrong += 1
-    return {"count": len(batches), "wrong": wrong, "ended": ended}
+    return wrong, ended
+
+
+def bits_of(row):
+    """Log, bitset, first region, regions, set bits and sync count of a row of bits."""
+    bits = int.from_bytes(row["bits"], "little")
+    state = json.loads(row["text"])["state"] or {}
+    name = ["clean", "in_sync", "recovering"][row["arg"]]
+    return [row["log"], name, row["region"], row["result"], bin(bits).count("1"), state.get("sync_count")]
 
 
 def main(path):
@@ -85,6 +106,7 @@ def main(path):
     table = table.set_column(table.schema.get_field_index("op"), "op", pc.cast(table["op"], pa.string()))
     table = table.filter(pc.not_equal(table["op"], "seal"))
     identities = table.filter(pc.equal(table["op"], "identity"))["text"].to_pylist()
+    bits = table.filter(pc.equal(table["op"], "bits")).to_pylist()
     print(
         json.dumps(
             {
@@ -95,6 +117,7 @@ def main(path):
                 "lost": pc.sum(table["lost"]).as_py(),
                 "devices": sorted({json.loads(identity)["name"] for identity in identities}),
                 "commands": sorted(value for value in table["comm"].unique().to_pylist() if value),
+                "bits": [bits_of(row) for row in bits if row["bits"] is not None],
                 "seals": check_seals(schema, batches),
             }
         )

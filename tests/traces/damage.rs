@@ -2,11 +2,23 @@
 
 use dmlog_user::event::ids::MonoNs;
 use dmlog_user::event::item::{DecodeFailure, Gap, Item, LossCause};
+use dmlog_user::event::text::parse::parse;
 use dmlog_user::trace::error::{Fault, TraceError};
 use dmlog_user::trace::reader::{SealedBatch, Tail, TraceReader};
 use dmlog_user::trace::writer::TraceWriter;
 
 use crate::workload::{Random, facts, workload};
+
+/// Bits of a log: a page with one region dirty, the rest of that bitset, nothing in recovery, and a bitset that could not be read.
+const BITS: [&str; 4] = [
+    "5000.000000001 cpu=0 tid=4000 log=1 bits bitset=clean first=0 regions=32768 region_count=32968 cut=0 \
+     bits=0xffffffffffffffff*300,0xffffffffffffff7f,0xffffffffffffffff*211 sync_count=199 sync_search=7 touched_dirtied=1 \
+     touched_cleaned=0 flush_failed=0 log_device_failed=0 log_device_flush_failed=0",
+    "5000.000000002 cpu=0 tid=4000 log=1 bits bitset=clean first=32768 regions=200 region_count=32968 cut=0 \
+     bits=0xffffffffffffffff*3,0x7f",
+    "5000.000000003 cpu=0 tid=4000 log=1 bits bitset=recovering first=0 regions=200 region_count=200 cut=1 bits=0x0",
+    "5000.000000004 cpu=0 tid=4000 log=1 bits bitset=in_sync first=0 regions=32 region_count=32 cut=0",
+];
 
 /// Items of a small trace that has one of everything.
 pub(crate) fn items() -> Vec<Item> {
@@ -15,6 +27,7 @@ pub(crate) fn items() -> Vec<Item> {
     items.push(Item::Gap(Gap { time, cpu: Some(2), lost: Some(12), cause: LossCause::RingFull }));
     items.push(Item::Gap(Gap { time, cpu: None, lost: None, cause: LossCause::ModuleReload }));
     items.push(Item::DecodeError(DecodeFailure { time, reason: "record of 3 bytes".to_owned() }));
+    items.extend(BITS.map(|line| parse(line).unwrap()));
     items.extend(workload(1));
     items
 }

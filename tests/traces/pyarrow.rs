@@ -68,10 +68,17 @@ fn pyarrow_reads_the_trace() {
     assert_eq!(ops, counts(&items));
     assert_eq!(read["rows"], items.len());
     assert_eq!(read["lost"], 12);
-    assert_eq!(read["schema_version"], "1.0");
+    assert_eq!(read["schema_version"], "1.1");
     assert_eq!(read["facts"]["kernel_release"], "6.12.0");
     assert_eq!(read["devices"], serde_json::json!(["vg/lv"]));
     assert_eq!(read["commands"], serde_json::json!(["fio"]));
+    // Log, bitset, first region, regions, set bits, sync count: as Python reads them.
+    let bits = serde_json::json!([
+        [1, "clean", 0, 32_768, 32_767, 199],
+        [1, "clean", 32_768, 200, 199, null],
+        [1, "recovering", 0, 200, 0, null],
+    ]);
+    assert_eq!(read["bits"], bits);
     let seals = |key: &str| read["seals"][key].clone();
     assert_eq!(seals("wrong"), 0, "FORMAT.md says how to compute a seal, and this did it by that alone");
     assert_eq!(seals("ended"), true);

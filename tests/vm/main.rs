@@ -5,6 +5,7 @@
 //! says is compared with [`support::counter`], which asks the kernel in another way.
 //!
 //! ```text
+//! bits       a log's bitsets: those of the kernel, of its status, and of the log device
 //! counts     exact numbers, identity, whole life, probes in force
 //! overflow   a ring that is too small: kept + lost is exact
 //! storm      a storm at full speed: nothing is lost
@@ -14,6 +15,7 @@
 //! ```
 #![expect(clippy::print_stdout, reason = "a test that cannot run says so on stdout, where the harness reads it")]
 
+mod bits;
 mod counts;
 mod faults;
 mod kill;

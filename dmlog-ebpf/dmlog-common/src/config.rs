@@ -31,10 +31,22 @@ pub struct Layout {
     pub log_c_region_count: u32,
     /// dm-log's `log_c.sync_count`.
     pub log_c_sync_count: u32,
+    /// dm-log's `log_c.bitset_uint32_count`.
+    pub log_c_bitset_uint32_count: u32,
+    /// dm-log's `log_c.clean_bits`.
+    pub log_c_clean_bits: u32,
+    /// dm-log's `log_c.sync_bits`.
+    pub log_c_sync_bits: u32,
+    /// dm-log's `log_c.recovering_bits`.
+    pub log_c_recovering_bits: u32,
+    /// dm-log's `log_c.sync_search`.
+    pub log_c_sync_search: u32,
     /// dm-log's `log_c.sync`.
     pub log_c_sync: u32,
     /// dm-log's `log_c.log_dev_failed`.
     pub log_c_log_dev_failed: u32,
+    /// dm-log's `log_c.log_dev_flush_failed`.
+    pub log_c_log_dev_flush_failed: u32,
     /// dm-log's `log_c.log_dev`.
     pub log_c_log_dev: u32,
     /// dm-log-userspace's `log_c.region_size`.
@@ -106,8 +118,14 @@ impl Layout {
         log_c_region_size: ABSENT,
         log_c_region_count: ABSENT,
         log_c_sync_count: ABSENT,
+        log_c_bitset_uint32_count: ABSENT,
+        log_c_clean_bits: ABSENT,
+        log_c_sync_bits: ABSENT,
+        log_c_recovering_bits: ABSENT,
+        log_c_sync_search: ABSENT,
         log_c_sync: ABSENT,
         log_c_log_dev_failed: ABSENT,
+        log_c_log_dev_flush_failed: ABSENT,
         log_c_log_dev: ABSENT,
         user_log_c_region_size: ABSENT,
         user_log_c_region_count: ABSENT,
@@ -139,7 +157,7 @@ impl Layout {
     };
 }
 
-const _: () = assert!(size_of::<Layout>() == 40 * 4);
+const _: () = assert!(size_of::<Layout>() == 46 * 4);
 
 /// Switches of a capture.
 #[repr(C)]
@@ -153,8 +171,9 @@ pub struct Switches {
     /// Index of the argument of `write_callback` and `read_callback` that holds the bio: 1, and 2 from 7.x on, where
     /// an argument was added before it.
     pub callback_context_argument: u32,
-    /// Zero.
-    pub reserved: u32,
+    /// The thread that asks mirrors for their tables, by the number that the kernel itself gives it: what it asks for is told
+    /// with the log's bits. Zero: nobody does.
+    pub asking_tid: u32,
 }
 
 /// Most objects (logs, targets, region hashes, mirror sets) that a device filter can follow: four per mirror table,

@@ -1,11 +1,12 @@
 //! The records of the event ring buffer.
 //!
-//! Every record starts with a [`Header`]; its `kind` says which of the three layouts follows:
+//! Every record starts with a [`Header`]; its `kind` says which of the four layouts follows:
 //!
 //! ```text
 //! kind            layout
 //! kind::MAP       IoRecord        a bio enters the mirror target
 //! kind::IDENTITY  IdentityRecord  which log, target, region hash and device belong together
+//! kind::BITS      BitsRecord      part of one of a log's bitsets; two sizes, told apart by the record's length
 //! anything else   CallRecord      one call of a kernel function
 //! ```
 //!
@@ -13,8 +14,9 @@
 
 /// Version of the layouts in this module. History, newest first:
 ///
+/// - 2: [`BitsRecord`].
 /// - 1: first layout.
-pub const WIRE_VERSION: u32 = 1;
+pub const WIRE_VERSION: u32 = 2;
 
 /// "No region", "no bio": a value that no region index and no kernel pointer can have.
 pub const NONE: u64 = u64::MAX;
@@ -35,6 +37,17 @@ pub const RING_POLL_MS: u64 = 20;
 /// A record whose sequence number is a multiple of this wakes user space; all others do not, because a wake-up costs
 /// more than the rest of a probe.
 pub const WAKE_EVERY: u32 = 512;
+
+/// Bytes of a bitset in a small record: all of the bitset of most logs in tests, and of every log of up to 512 regions.
+pub const SMALL_BITS_BYTES: usize = 64;
+
+/// Bytes of a bitset in a big record, a page: 32,768 regions, at LVM's 2 MiB a mirror of 64 GiB.
+pub const BIG_BITS_BYTES: usize = 4096;
+
+/// Regions of which a snapshot has the bits; what a log has beyond them is cut off, as its records' `region_count` tells. At LVM's
+/// 2 MiB a mirror of 2 TiB. The limit keeps the program's loop short enough for the verifier (32 records for a bitset), and
+/// a snapshot of three bitsets within 400 KiB, a twentieth of the ring.
+pub const BITS_REGIONS_MAX: u32 = 1 << 20;
 
 /// What a record is about. The numbers 1 to 16 are the operations of `struct dm_dirty_log_type` in the order of its
 /// members; 32 and up are dm-region-hash, 64 and up dm-raid1, 96 and up the userspace log's transport.
@@ -131,6 +144,18 @@ pub mod kind {
     pub const CONSULT: u16 = 96;
     /// An [`super::IdentityRecord`].
     pub const IDENTITY: u16 = 112;
+    /// A [`super::BitsRecord`].
+    pub const BITS: u16 = 113;
+}
+
+/// Values of [`BitsRecord::bitset`], each named by what a set bit means.
+pub mod bitset {
+    /// `log_c.clean_bits`.
+    pub const CLEAN: u16 = 0;
+    /// `log_c.sync_bits`.
+    pub const IN_SYNC: u16 = 1;
+    /// `log_c.recovering_bits`.
+    pub const RECOVERING: u16 = 2;
 }
 
 /// Bits of [`Header::flags`].
@@ -267,8 +292,64 @@ pub struct IdentityRecord {
     pub reserved: u32,
 }
 
+/// Part of one of a log's bitsets, at a moment when it is at rest (the log was just resumed) or was asked for (the capture
+/// begins). 88 bytes and the payload.
+///
+/// A bitset is told in records of one size, in order of its regions: in one of [`SMALL_BITS_BYTES`] if it fits, else in those of
+/// [`BIG_BITS_BYTES`]. A record speaks of the regions from `first_region` to the last one or to the end of its payload.
+#[repr(C)]
+#[derive(Clone, Copy, Debug)]
+pub struct BitsRecord<const BYTES: usize> {
+    /// Common part; `object` is the `struct dm_dirty_log`. [`flag::READ_FAILED`] speaks of the payload.
+    pub header: Header,
+    /// Region of the payload's first bit.
+    pub first_region: u64,
+    /// `log_c.region_count`; zero where it could not be read, and then there are no bits.
+    pub region_count: u64,
+    /// `log_c.sync_count`.
+    pub sync_count: u64,
+    /// `log_c.sync_search`.
+    pub sync_search: i32,
+    /// `log_c.touched_dirtied`.
+    pub touched_dirtied: u32,
+    /// `log_c.touched_cleaned`.
+    pub touched_cleaned: u32,
+    /// `log_c.flush_failed`.
+    pub flush_failed: u32,
+    /// `log_c.log_dev_failed`.
+    pub log_dev_failed: u32,
+    /// `log_c.log_dev_flush_failed`.
+    pub log_dev_flush_failed: u32,
+    /// Not zero: the seven members above mean nothing. So it is in all records of a bitset but the first.
+    pub no_state: u32,
+    /// A constant of [`bitset`].
+    pub bitset: u16,
+    /// Zero.
+    pub reserved: u16,
+    /// The bits as they are in memory: region `first_region + n` is bit `n % 8` of byte `n / 8`, as `test_bit_le` counts. Bits that
+    /// are no region mean nothing: the kernel's padding, and what the ring held before.
+    pub payload: [u8; BYTES],
+}
+
 const _: () = {
     use core::mem::{offset_of, size_of};
+    type Small = BitsRecord<SMALL_BITS_BYTES>;
+    assert!(size_of::<Small>() == 88 + 64);
+    assert!(size_of::<BitsRecord<BIG_BITS_BYTES>>() == 88 + 4096);
+    assert!(BITS_REGIONS_MAX as usize % (8 * BIG_BITS_BYTES) == 0);
+    assert!(offset_of!(Small, first_region) == 32);
+    assert!(offset_of!(Small, region_count) == 40);
+    assert!(offset_of!(Small, sync_count) == 48);
+    assert!(offset_of!(Small, sync_search) == 56);
+    assert!(offset_of!(Small, touched_dirtied) == 60);
+    assert!(offset_of!(Small, touched_cleaned) == 64);
+    assert!(offset_of!(Small, flush_failed) == 68);
+    assert!(offset_of!(Small, log_dev_failed) == 72);
+    assert!(offset_of!(Small, log_dev_flush_failed) == 76);
+    assert!(offset_of!(Small, no_state) == 80);
+    assert!(offset_of!(Small, bitset) == 84);
+    assert!(offset_of!(Small, reserved) == 86);
+    assert!(offset_of!(Small, payload) == 88);
     assert!(size_of::<Header>() == 32);
     assert!(offset_of!(Header, object) == 8);
     assert!(offset_of!(Header, seq) == 16);

@@ -112,7 +112,7 @@ impl Failures {
             }
             Op::Mirror(op) => self.observe_mirror(op, time),
             Op::Identity(identity) => self.observe_identity(identity, time),
-            Op::Log(..) | Op::RegionHash(_) | Op::Consult { .. } => {}
+            Op::Log(..) | Op::RegionHash(_) | Op::Consult { .. } | Op::Bits(_) => {}
         }
     }
 

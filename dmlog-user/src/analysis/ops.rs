@@ -156,7 +156,7 @@ fn failed(op: &Op) -> bool {
             | MirrorOp::Status { .. } => false,
         },
         Op::Consult { result, .. } => *result != 0,
-        Op::Identity(_) => false,
+        Op::Identity(_) | Op::Bits(_) => false,
     }
 }
 

@@ -80,8 +80,14 @@ fn from_dm_log(layout: &mut Layout, btf: Option<&Btf>, notes: &mut Vec<String>, 
     take(btf, "log_c", "region_size", &mut layout.log_c_region_size);
     take(btf, "log_c", "region_count", &mut layout.log_c_region_count);
     take(btf, "log_c", "sync_count", &mut layout.log_c_sync_count);
+    take(btf, "log_c", "bitset_uint32_count", &mut layout.log_c_bitset_uint32_count);
+    take(btf, "log_c", "clean_bits", &mut layout.log_c_clean_bits);
+    take(btf, "log_c", "sync_bits", &mut layout.log_c_sync_bits);
+    take(btf, "log_c", "recovering_bits", &mut layout.log_c_recovering_bits);
+    take(btf, "log_c", "sync_search", &mut layout.log_c_sync_search);
     take(btf, "log_c", "sync", &mut layout.log_c_sync);
     take(btf, "log_c", "log_dev_failed", &mut layout.log_c_log_dev_failed);
+    take(btf, "log_c", "log_dev_flush_failed", &mut layout.log_c_log_dev_flush_failed);
     take(btf, "log_c", "log_dev", &mut layout.log_c_log_dev);
     take(btf, "dm_dev", "name", &mut layout.dm_dev_name);
     take(btf, "dm_target", "table", &mut layout.target_table);
@@ -143,8 +149,14 @@ fn known(release: &str) -> Layout {
         log_c_region_size: 20,
         log_c_region_count: 24,
         log_c_sync_count: 32,
+        log_c_bitset_uint32_count: 40,
+        log_c_clean_bits: 48,
+        log_c_sync_bits: 56,
+        log_c_recovering_bits: 64,
+        log_c_sync_search: 72,
         log_c_sync: 76,
         log_c_log_dev_failed: 128,
+        log_c_log_dev_flush_failed: 132,
         log_c_log_dev: 136,
         dm_dev_name: 20,
         target_table: 0,

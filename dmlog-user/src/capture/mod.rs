@@ -14,7 +14,7 @@ use std::process::{Command, Stdio};
 
 use aya::maps::{MapData, RingBuf};
 use dmlog_common::config::Switches;
-use dmlog_common::record::NAME_LEN;
+use dmlog_common::record::{IdentityRecord, NAME_LEN};
 use tokio::io::Interest;
 use tokio::io::unix::AsyncFd;
 
@@ -48,6 +48,9 @@ pub use self::sys::monotonic_ns;
 /// Nice value of the thread that drains the ring. On a machine without an idle CPU the load that makes the records, and the
 /// writer, would otherwise keep it from them until the ring is full: seen with one CPU, where 0 lost 1,025 of 380,000 records.
 const READER_NICE: i32 = -10;
+
+/// Bytes of the longest record that counts as one when the ring is drained; only those of bits are longer.
+const ITEM_BYTES: usize = size_of::<IdentityRecord>();
 
 /// Gives the calling thread, which may have been started by the one that drains the ring, the usual priority back.
 pub fn use_normal_priority() {
@@ -116,12 +119,13 @@ impl Capture {
         let Proposal { layout, notes } = layout::propose(&btf, &facts.release);
         let device_mapper = DeviceMapper::open().map_err(|source| CaptureError::DeviceMapper { source })?;
         let devices = find_devices(&device_mapper, &options.devices)?;
+        let witness = Witness::new(device_mapper);
         let names: Vec<[u8; NAME_LEN]> = devices.iter().map(|device| padded(&device.to_string())).collect();
         let switches = Switches {
             filter: u32::from(!devices.is_empty()),
             reads: u32::from(options.wishes.reads),
             callback_context_argument: callback_argument(&facts),
-            reserved: 0,
+            asking_tid: witness.tid(),
         };
         let mut plan = Plan::new(&facts, &options.wishes);
         let mut loader = Loader::new(&layout, &switches, options.ring_bytes, &names, options.bpf_log)?;
@@ -156,7 +160,7 @@ impl Capture {
             ring,
             resolver: Resolver::new(),
             generations: host::modules_of_hooks().into_iter().map(|m| (m, module_generation(m))).collect(),
-            witness: Witness::new(device_mapper),
+            witness,
             pending: Vec::new(),
         };
         capture.identify_mirrors();
@@ -182,14 +186,15 @@ impl Capture {
         unsafe { AsyncFd::register_with_interest(fd, Interest::READABLE) }.map_err(io::Error::from)
     }
 
-    /// Takes what is in the ring, at most `most` records. Returns how many there were.
+    /// Takes what is in the ring, at most `most` records; a record of bits counts for as many as it is longer than others, so
+    /// that `most` bounds memory too. Returns how many there were.
     pub fn drain(&mut self, out: &mut Vec<Item>, most: usize) -> usize {
         out.append(&mut self.pending);
         let before = out.len();
         let mut taken = 0;
         while taken < most {
             let Some(bytes) = self.ring.next() else { break };
-            taken += 1;
+            taken += 1 + bytes.len() / (ITEM_BYTES + 1);
             match decode(&bytes) {
                 Ok(record) => self.resolver.apply(&record, out),
                 Err(error) => self.resolver.undecodable(error.to_string(), out),

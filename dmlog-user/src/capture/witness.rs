@@ -8,6 +8,7 @@ use std::collections::{HashMap, HashSet};
 
 use super::device::{self, DeviceMapper, MirrorTarget};
 use super::privileges;
+use crate::event::bits::Bits;
 use crate::event::ids::{DevNum, LogId};
 use crate::event::item::Item;
 use crate::event::op::{Event, Identity, LogOp, Op};
@@ -33,6 +34,11 @@ impl Witness {
         // SAFETY: a system call without arguments that cannot fail.
         let tid = unsafe { libc::gettid() }.cast_unsigned();
         Self { device_mapper, tid, checked: HashSet::new(), asked: HashMap::new(), distrusted: None }
+    }
+
+    /// The thread that asks.
+    pub(super) fn tid(&self) -> u32 {
+        self.tid
     }
 
     /// All mapped devices; those that are no mirrors answer with no targets.
@@ -87,7 +93,7 @@ impl Witness {
     pub(super) fn findings(&self) -> Option<String> {
         match &self.distrusted {
             Some(difference) => Some(format!(
-                "the structure offsets do not fit this kernel ({difference}): flush kinds and log facts are left out, devices were found by asking"
+                "the structure offsets do not fit this kernel ({difference}): flush kinds, log facts and bits are left out, devices were found by asking"
             )),
             None if self.checked.is_empty() => None,
             None => {
@@ -113,6 +119,10 @@ impl Witness {
                 identity.name = device::display_name(identity.device);
             }
             Op::Log(_, LogOp::Flush { kind, .. }) if self.distrusted.is_some() => *kind = None,
+            Op::Bits(bits) if self.distrusted.is_some() => {
+                let bitset = bits.bitset;
+                **bits = Bits { bitset, ..Bits::unread() };
+            }
             _ => {}
         }
     }

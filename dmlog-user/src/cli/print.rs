@@ -13,7 +13,7 @@ use super::trace_file::{TraceFile, TraceTime};
 use crate::event::facts::CaptureFacts;
 use crate::event::item::Item;
 use crate::event::text::quote::quote;
-use crate::event::text::{Value, Visitor, push_time, render_into, visit};
+use crate::event::text::{Value, Visitor, push_time, render_into, visit, words};
 use crate::trace::reader::Tail;
 
 /// Arguments of `dmlog-top print`.
@@ -159,6 +159,11 @@ impl Visitor for JsonVisitor {
             Value::Signed(number) => self.pairs.push_str(&number.to_string()),
             Value::Flag(flag) => self.pairs.push_str(if flag { "true" } else { "false" }),
             Value::Word(text) | Value::Text(text) => push_json(text, &mut self.pairs),
+            Value::Words(words) => {
+                let mut text = String::new();
+                words::render_into(words, &mut text);
+                push_json(&text, &mut self.pairs);
+            }
         }
     }
 }

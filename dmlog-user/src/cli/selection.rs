@@ -6,7 +6,7 @@ use std::str::FromStr;
 use super::exit::{Exit, Failure};
 use super::trace_file::{TraceFile, TraceTime};
 use crate::event::flat::{Flat, OP_NAMES, op_code};
-use crate::event::ids::{DevNum, LogId, MonoNs};
+use crate::event::ids::{DevNum, LogId, MonoNs, Region};
 use crate::event::item::Item;
 use crate::event::op::{Event, Op};
 use crate::event::text::quote::quote;
@@ -155,9 +155,10 @@ impl Selection {
         if !self.ops.is_empty() && !self.ops.contains(&event.op.code()) {
             return false;
         }
-        match self.region {
-            None => true,
-            Some(range) => {
+        match (self.region, &event.op) {
+            (None, _) => true,
+            (Some(range), Op::Bits(bits)) => bits.overlaps(Region(range.first), Region(range.last)),
+            (Some(range), _) => {
                 Flat::from_event(event).region.is_some_and(|region| (range.first..=range.last).contains(&region))
             }
         }

@@ -2,10 +2,18 @@
 //!
 //! The bytes come from another program and may be anything; every one of them is read by value at a checked place.
 
-use dmlog_common::record::{COMM_LEN, CallRecord, Header, IdentityRecord, IoRecord, NAME_LEN, kind};
+use std::mem::offset_of;
+
+use dmlog_common::record::{
+    BIG_BITS_BYTES, BITS_REGIONS_MAX, BitsRecord, COMM_LEN, CallRecord, Header, IdentityRecord, IoRecord, NAME_LEN,
+    SMALL_BITS_BYTES, flag, kind,
+};
+
+use super::bits::{Bits, Bitset, LogState, words_of_padded};
+use super::ids::Region;
 
 /// One record of the ring buffer.
-#[derive(Clone, Copy, Debug)]
+#[derive(Clone, Debug)]
 pub enum Record {
     /// One call.
     Call(CallRecord),
@@ -13,6 +21,8 @@ pub enum Record {
     Io(IoRecord),
     /// Who is who.
     Identity(IdentityRecord),
+    /// Bits of a log. What they mean needs no table, so that they are read at once.
+    Bits(Header, Box<Bits>),
 }
 
 impl Record {
@@ -22,6 +32,7 @@ impl Record {
             Self::Call(record) => &record.header,
             Self::Io(record) => &record.header,
             Self::Identity(record) => &record.header,
+            Self::Bits(header, _) => header,
         }
     }
 }
@@ -45,7 +56,15 @@ pub enum RecordError {
         /// Length that the kind has.
         expected: usize,
     },
+    /// There is no such bitset.
+    #[error("a record of bits has the unknown bitset {number}")]
+    Bitset {
+        /// Its number.
+        number: u16,
+    },
 }
+
+type SmallBits = BitsRecord<SMALL_BITS_BYTES>;
 
 /// Reads integers and byte arrays at fixed places.
 struct Bytes<'a>(&'a [u8]);
@@ -96,6 +115,8 @@ pub fn decode(bytes: &[u8]) -> Result<Record, RecordError> {
     let expected = match header.kind {
         kind::MAP => size_of::<IoRecord>(),
         kind::IDENTITY => size_of::<IdentityRecord>(),
+        kind::BITS if length <= size_of::<SmallBits>() => size_of::<SmallBits>(),
+        kind::BITS => size_of::<BitsRecord<BIG_BITS_BYTES>>(),
         _ => size_of::<CallRecord>(),
     };
     if length != expected {
@@ -104,6 +125,7 @@ pub fn decode(bytes: &[u8]) -> Result<Record, RecordError> {
     Ok(match header.kind {
         kind::MAP => Record::Io(io(&read, header)),
         kind::IDENTITY => Record::Identity(identity(&read, header)),
+        kind::BITS => Record::Bits(header, Box::new(bits(&read, header.flags)?)),
         _ => Record::Call(CallRecord {
             header,
             duration_ns: read.u64(32),
@@ -148,6 +170,37 @@ fn identity(read: &Bytes<'_>, header: Header) -> IdentityRecord {
         legs: read.u32(160),
         reserved: read.u32(164),
     }
+}
+
+/// A record's bits. Of the payload only the bits of its regions count.
+fn bits(read: &Bytes<'_>, flags: u16) -> Result<Bits, RecordError> {
+    let number = read.u16(84);
+    let bitset = Bitset::from_number(number).ok_or(RecordError::Bitset { number })?;
+    let payload = read.0.get(offset_of!(SmallBits, payload)..).unwrap_or_default();
+    let (first, region_count) = (read.u64(32), read.u64(40));
+    let room = payload.len() as u64 * u64::from(u8::BITS);
+    // The length was checked: there is no more room than a page of bits.
+    let regions = u32::try_from(region_count.saturating_sub(first).min(room)).unwrap_or(0);
+    let end = first.saturating_add(u64::from(regions));
+    let is_read = flags & flag::READ_FAILED == 0;
+    let flag_at = |at: usize| read.u32(at) != 0;
+    Ok(Bits {
+        bitset,
+        first: Region(first),
+        regions,
+        region_count: Some(region_count).filter(|count| *count != 0),
+        is_cut: end == u64::from(BITS_REGIONS_MAX) && end < region_count,
+        words: is_read.then(|| words_of_padded(payload, regions)),
+        state: (read.u32(80) == 0).then(|| LogState {
+            sync_count: read.u64(48),
+            sync_search: read.u32(56).cast_signed(),
+            touched_dirtied: flag_at(60),
+            touched_cleaned: flag_at(64),
+            flush_failed: flag_at(68),
+            log_device_failed: flag_at(72),
+            log_device_flush_failed: flag_at(76),
+        }),
+    })
 }
 
 /// Text of a NUL-padded name; bytes that are not UTF-8 are replaced.

@@ -9,6 +9,7 @@
 
 use dmlog_common::record::{kind, touched};
 
+use super::bits::{Bits, PART_REGIONS_MAX, is_plain};
 use super::ids::{DurationNs, IoId, LogId, MonoNs, Region, Sector};
 use super::op::{Event, FlushKind, Identity, Io, LogImpl, LogOp, MirrorOp, Op, RegionHashOp};
 
@@ -50,6 +51,8 @@ pub struct Flat {
     pub comm: Option<String>,
     /// The facts of an identity.
     pub identity: Option<Box<Identity>>,
+    /// Part of a bitset. Its first region is in `region` too.
+    pub bits: Option<Box<Bits>>,
 }
 
 /// A row whose columns do not make an event.
@@ -119,6 +122,7 @@ pub const OP_NAMES: &[(u16, &str)] = &[
     (kind::MIRROR_STATUS, "mirror_status"),
     (kind::CONSULT, "consult"),
     (kind::IDENTITY, "identity"),
+    (kind::BITS, "bits"),
 ];
 
 /// Name of an operation number.
@@ -187,6 +191,7 @@ impl Op {
             },
             Self::Consult { .. } => kind::CONSULT,
             Self::Identity(_) => kind::IDENTITY,
+            Self::Bits(_) => kind::BITS,
         }
     }
 }
@@ -271,6 +276,10 @@ impl Flat {
                 flat.result = Some(i64::from(*result));
             }
             Op::Identity(identity) => flat.identity = Some(identity.clone()),
+            Op::Bits(bits) => {
+                flat.region = Some(bits.first.0);
+                flat.bits = Some(bits.clone());
+            }
         }
         flat
     }
@@ -391,6 +400,7 @@ impl Flat {
             kind::RH_INC..=kind::RH_STOP_RECOVERY => (Op::RegionHash(needs.region_hash_op()?), false),
             kind::CONSULT => (Op::Consult { request: needs.arg_u32()?, result: needs.result_i32()? }, false),
             kind::IDENTITY => (Op::Identity(self.identity.clone().ok_or(needs.bad("identity"))?), false),
+            kind::BITS => (Op::Bits(needs.bits()?), false),
             code => (Op::Mirror(needs.mirror_op()?), matches!(code, kind::END_IO | kind::RECOVERY_COMPLETE)),
         };
         Ok(Event {
@@ -441,6 +451,16 @@ impl Needs<'_> {
             Some(1) => Ok(true),
             _ => Err(self.bad("arg")),
         }
+    }
+
+    /// Bits in their one form, and no more of them than an event may have.
+    fn bits(&self) -> Result<Box<Bits>, FlatError> {
+        let bits = self.flat.bits.clone().ok_or(self.bad("bits"))?;
+        if bits.regions > PART_REGIONS_MAX {
+            return Err(self.bad("regions"));
+        }
+        let is_plain = bits.words.as_deref().is_none_or(|words| is_plain(words, bits.regions));
+        if is_plain { Ok(bits) } else { Err(self.bad("bits")) }
     }
 
     fn io(&self) -> Result<IoId, FlatError> {

@@ -7,6 +7,7 @@
     reason = "fields of variants carry the kernel's argument names; each variant says what they mean"
 )]
 
+use super::bits::Bits;
 use super::ids::{DevNum, DurationNs, IoId, LogId, MonoNs, Region, Sector};
 
 /// One thing that the kernel did.
@@ -52,6 +53,8 @@ pub enum Op {
     /// What a log is and which device it belongs to. Comes before the first event of its log wherever that was possible,
     /// and again whenever the kernel resumes it or is asked for its status.
     Identity(Box<Identity>),
+    /// Part of one of the log's bitsets, after a resume and where the capture asked for it. Several together are a snapshot.
+    Bits(Box<Bits>),
 }
 
 /// Which module's functions did it. A disk log shares most functions with the core log, so this is not the log's type:

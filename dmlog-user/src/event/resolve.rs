@@ -6,8 +6,9 @@
 use std::collections::HashMap;
 use std::hash::BuildHasherDefault;
 
-use dmlog_common::record::{CallRecord, IdentityRecord, IoRecord, NONE, flag, kind};
+use dmlog_common::record::{CallRecord, Header, IdentityRecord, IoRecord, NONE, flag, kind};
 
+use super::bits::Bits;
 use super::decode::{Record, name};
 use super::flat::Flat;
 use super::ids::{DevNum, IoId, LogId, MonoNs, Sector};
@@ -92,6 +93,7 @@ impl Resolver {
         match record {
             Record::Io(record) => out.push(Item::Event(self.io(record))),
             Record::Identity(record) => out.push(Item::Event(self.identity(record))),
+            Record::Bits(header, bits) => out.push(Item::Event(self.bits(header, bits))),
             Record::Call(record) => match self.call(record) {
                 Ok(event) => out.push(Item::Event(event)),
                 Err(reason) => out.push(Item::DecodeError(DecodeFailure { time, reason })),
@@ -139,7 +141,7 @@ impl Resolver {
         if let Some(log) = self.objects.get(&object) {
             return *log;
         }
-        let is_log = matches!(code, kind::CTR..=kind::IS_REMOTE_RECOVERING | kind::IDENTITY);
+        let is_log = matches!(code, kind::CTR..=kind::IS_REMOTE_RECOVERING | kind::IDENTITY | kind::BITS);
         if !is_log || object == 0 {
             return LogId::UNKNOWN;
         }
@@ -230,6 +232,17 @@ impl Resolver {
             log,
             duration: None,
             op: Op::Identity(Box::new(identity)),
+        }
+    }
+
+    fn bits(&mut self, header: &Header, bits: &Bits) -> Event {
+        Event {
+            time: MonoNs(header.time_ns),
+            cpu: header.cpu,
+            tid: header.tid,
+            log: self.log_of(kind::BITS, header.object),
+            duration: None,
+            op: Op::Bits(Box::new(bits.clone())),
         }
     }
 

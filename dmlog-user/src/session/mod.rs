@@ -116,7 +116,7 @@ impl Session {
             Op::Consult { request, result } if inside => {
                 device.consults.observe(*request, *result, event.duration.map(|d| d.0));
             }
-            Op::Mirror(_) | Op::Consult { .. } | Op::Identity(_) => {}
+            Op::Mirror(_) | Op::Consult { .. } | Op::Identity(_) | Op::Bits(_) => {}
         }
     }
 

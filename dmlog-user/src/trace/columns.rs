@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use arrow_array::types::{Int64Type, UInt8Type, UInt16Type, UInt32Type, UInt64Type};
-use arrow_array::{ArrayRef, ArrowPrimitiveType, DictionaryArray, PrimitiveArray, StringArray};
+use arrow_array::{ArrayRef, ArrowPrimitiveType, BinaryArray, DictionaryArray, PrimitiveArray, StringArray};
 use arrow_buffer::{BooleanBuffer, Buffer, NullBuffer, OffsetBuffer, ScalarBuffer, ToByteSlice};
 use arrow_schema::ArrowError;
 
@@ -36,6 +36,7 @@ pub(crate) struct Row<'a> {
     pub(crate) lost: Option<u64>,
     pub(crate) cause: Option<u8>,
     pub(crate) text: Option<&'a str>,
+    pub(crate) bits: Option<&'a [u8]>,
 }
 
 /// The rows of one batch so far, column by column.
@@ -60,6 +61,7 @@ pub(crate) struct Columns {
     lost: Fixed<UInt64Type>,
     cause: Fixed<UInt8Type>,
     text: Texts,
+    bits: Texts,
 }
 
 impl Columns {
@@ -87,6 +89,7 @@ impl Columns {
         self.lost.push(row.lost);
         self.cause.push(row.cause);
         self.text.push(row.text);
+        self.bits.push_bytes(row.bits);
     }
 
     /// The seal of the rows so far.
@@ -114,6 +117,18 @@ impl Columns {
         sealer.finish()
     }
 
+    /// The same of the columns that version 1.1 added.
+    pub(crate) fn seal_added(&self, chain: u32, is_end: bool) -> u32 {
+        let mut sealer = Sealer::new(chain, self.rows(), is_end);
+        self.bits.seal(&mut sealer);
+        sealer.finish()
+    }
+
+    /// Bytes of text and bits so far.
+    pub(crate) fn text_bytes(&self) -> usize {
+        self.comm.bytes.len() + self.text.bytes.len() + self.bits.bytes.len()
+    }
+
     /// The rows as Arrow arrays in the order of the schema. Leaves no rows.
     pub(crate) fn take(&mut self, words: &Words) -> Result<Vec<ArrayRef>, ArrowError> {
         Ok(vec![
@@ -136,6 +151,7 @@ impl Columns {
             self.lost.take(),
             self.cause.take_words(&words.cause)?,
             self.text.take()?,
+            self.bits.take_binary()?,
         ])
     }
 }
@@ -223,7 +239,7 @@ impl Fixed<UInt8Type> {
     }
 }
 
-/// A column of text.
+/// A column of text, or of bits.
 #[derive(Debug)]
 struct Texts {
     /// Where each text ends; begins with a zero.
@@ -240,12 +256,14 @@ impl Default for Texts {
 
 impl Texts {
     fn push(&mut self, text: Option<&str>) {
-        self.valid.push(text.is_some());
-        if let Some(text) = text {
-            let end = text.floor_char_boundary(MAX_TEXT_BYTES);
-            self.bytes.extend_from_slice(text.get(..end).unwrap_or_default().as_bytes());
-        }
-        // 64 Ki rows of 4 KiB each stay well below the limit of an `i32`.
+        let whole = text.map(|text| text.get(..text.floor_char_boundary(MAX_TEXT_BYTES)).unwrap_or_default());
+        self.push_bytes(whole.map(str::as_bytes));
+    }
+
+    fn push_bytes(&mut self, bytes: Option<&[u8]>) {
+        self.valid.push(bytes.is_some());
+        self.bytes.extend_from_slice(bytes.unwrap_or_default());
+        // A batch is sealed long before its text reaches the limit of an `i32`.
         self.offsets.push(i32::try_from(self.bytes.len()).unwrap_or(i32::MAX));
     }
 
@@ -255,9 +273,17 @@ impl Texts {
     }
 
     fn take(&mut self) -> Result<ArrayRef, ArrowError> {
-        let Self { offsets, bytes, valid } = std::mem::take(self);
-        let mut valid = valid;
-        let offsets = OffsetBuffer::new(ScalarBuffer::from(offsets));
-        Ok(Arc::new(StringArray::try_new(offsets, Buffer::from_vec(bytes), Some(valid.take()))?))
+        let (offsets, bytes, valid) = self.take_parts();
+        Ok(Arc::new(StringArray::try_new(offsets, bytes, Some(valid))?))
+    }
+
+    fn take_binary(&mut self) -> Result<ArrayRef, ArrowError> {
+        let (offsets, bytes, valid) = self.take_parts();
+        Ok(Arc::new(BinaryArray::try_new(offsets, bytes, Some(valid))?))
+    }
+
+    fn take_parts(&mut self) -> (OffsetBuffer<i32>, Buffer, NullBuffer) {
+        let Self { offsets, bytes, mut valid } = std::mem::take(self);
+        (OffsetBuffer::new(ScalarBuffer::from(offsets)), Buffer::from_vec(bytes), valid.take())
     }
 }

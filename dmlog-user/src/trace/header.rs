@@ -18,6 +18,8 @@ use crate::event::op::Identity;
 #[derive(Debug)]
 pub(crate) struct Header {
     pub(crate) facts: CaptureFacts,
+    /// Minor version of the file.
+    pub(crate) minor: u32,
     /// As they stand in the file: version, facts, tool. The first seal covers them.
     pub(crate) metadata: [String; 3],
     pub(crate) layout: Layout,
@@ -26,8 +28,8 @@ pub(crate) struct Header {
 /// Where each column's parts are among the nodes and buffers of a batch.
 #[derive(Clone, Debug)]
 pub(crate) struct Layout {
-    /// For each column of [`COLUMNS`]: first node and first buffer.
-    pub(crate) places: [Place; COLUMN_COUNT],
+    /// For each column of [`COLUMNS`]: first node and first buffer; `None` if the file is older than the column.
+    pub(crate) places: [Option<Place>; COLUMN_COUNT],
     /// Nodes and buffers of a whole batch.
     pub(crate) end: Place,
     /// Dictionary ids of [`Dictionary::ALL`].
@@ -53,27 +55,29 @@ impl Header {
         let (Some(version), Some(facts_json)) = (value(VERSION_KEY), value(FACTS_KEY)) else {
             return Err(TraceError::NotATrace { what: "it is an Arrow stream without the metadata of a trace" });
         };
-        let major = version.split_once('.').and_then(|(major, _)| major.parse::<u32>().ok());
-        if major.ok_or(Fault::Version).map_err(fault)? > SCHEMA_MAJOR {
+        let (major, minor) = version.split_once('.').unwrap_or_default();
+        let number = |text: &str| text.parse::<u32>().map_err(|_no_number| fault(Fault::Version));
+        if number(major)? > SCHEMA_MAJOR {
             return Err(TraceError::NewerSchema { found: version.escape_debug().to_string() });
         }
+        let minor = number(minor)?;
         let facts = serde_json::from_str(&facts_json).map_err(|source| TraceError::ReadFacts { source })?;
         if !ipc.endianness().equals_to_target_endianness() {
             return Err(fault(Fault::BigEndian));
         }
         let fields: Vec<&Field> = schema.fields().iter().map(AsRef::as_ref).collect();
-        let layout = Layout::new(&fields, ipc).map_err(fault)?;
-        Ok(Self { facts, metadata: [version, facts_json, value(TOOL_KEY).unwrap_or_default()], layout })
+        let layout = Layout::new(&fields, ipc, minor).map_err(fault)?;
+        Ok(Self { facts, minor, metadata: [version, facts_json, value(TOOL_KEY).unwrap_or_default()], layout })
     }
 }
 
 impl Layout {
-    fn new(fields: &[&Field], ipc: IpcSchema<'_>) -> Result<Self, Fault> {
+    fn new(fields: &[&Field], ipc: IpcSchema<'_>, minor: u32) -> Result<Self, Fault> {
         let mut places = [None; COLUMN_COUNT];
         let mut dictionaries = [None; 3];
         let mut end = Place::default();
         for (at, field) in fields.iter().enumerate() {
-            let known = COLUMNS.iter().position(|spec| spec.name == field.name());
+            let known = COLUMNS.iter().position(|spec| spec.since <= minor && spec.name == field.name());
             if let Some((spec, place)) = known.and_then(|known| COLUMNS.get(known).zip(places.get_mut(known))) {
                 if place.is_some() || *field.data_type() != spec.store.data_type() {
                     return Err(Fault::Column { column: spec.name });
@@ -90,9 +94,10 @@ impl Layout {
                 .after(field.data_type(), 0)
                 .ok_or_else(|| Fault::Unskippable { column: field.name().escape_debug().to_string() })?;
         }
-        let mut whole = [Place::default(); COLUMN_COUNT];
-        for ((place, slot), spec) in places.into_iter().zip(&mut whole).zip(&COLUMNS) {
-            *slot = place.ok_or(Fault::Column { column: spec.name })?;
+        for (place, spec) in places.iter().zip(&COLUMNS) {
+            if place.is_none() && spec.since <= minor {
+                return Err(Fault::Column { column: spec.name });
+            }
         }
         let mut ids = [0; 3];
         for ((id, slot), dictionary) in dictionaries.into_iter().zip(&mut ids).zip(Dictionary::ALL) {
@@ -102,7 +107,7 @@ impl Layout {
         if first == second || second == third || first == third {
             return Err(Fault::Dictionary { column: Dictionary::Impl.column() });
         }
-        Ok(Self { places: whole, end, dictionaries: ids })
+        Ok(Self { places, end, dictionaries: ids })
     }
 }
 

@@ -11,7 +11,7 @@ use zstd::bulk::Decompressor;
 use super::error::Fault;
 use super::header::{Layout, Place};
 use super::schema::{
-    COLUMN_COUNT, COLUMNS, Column, MAX_BATCH_ROWS, MAX_BATCH_TEXT_BYTES, MAX_WORD_BYTES, MAX_WORDS, Spec, Store,
+    COLUMN_COUNT, COLUMNS, Column, MAX_BATCH_ROWS, MAX_BATCH_TEXT_BYTES, MAX_WORD_BYTES, MAX_WORDS, Spec,
 };
 use super::seal::{Sealer, present};
 
@@ -68,18 +68,22 @@ impl Lanes {
             return Err(Fault::Buffers);
         }
         for ((lane, spec), place) in self.lanes.iter_mut().zip(&COLUMNS).zip(&layout.places) {
-            lane.read(*spec, self.rows, &parts, *place, &mut self.inflater)?;
+            // A lane of a column that the file does not have stays empty.
+            if let Some(place) = place {
+                lane.read(*spec, self.rows, &parts, *place, &mut self.inflater)?;
+            }
         }
         Ok(())
     }
 
-    /// The checksum of all rows but the last.
-    pub(crate) fn seal(&self, chain: u32, is_end: bool) -> Result<u32, Fault> {
+    /// The checksum of all rows but the last, over the columns of one minor version.
+    pub(crate) fn seal(&self, since: u32, chain: u32, is_end: bool) -> Result<u32, Fault> {
         let mut sealer = Sealer::new(chain, self.rows.saturating_sub(1), is_end);
-        for (lane, spec) in self.lanes.iter().zip(&COLUMNS) {
-            let whole = match spec.store {
-                Store::Text => sealer.text(lane.bitmap(), lane.values.bytes(), lane.data.bytes()),
-                store => sealer.fixed(lane.bitmap(), lane.values.bytes(), store.width()),
+        for (lane, spec) in self.lanes.iter().zip(&COLUMNS).filter(|(_, spec)| spec.since == since) {
+            let whole = if spec.store.has_offsets() {
+                sealer.text(lane.bitmap(), lane.values.bytes(), lane.data.bytes())
+            } else {
+                sealer.fixed(lane.bitmap(), lane.values.bytes(), spec.store.width())
             };
             if !whole {
                 return Err(Fault::Buffer { column: spec.name });
@@ -106,6 +110,12 @@ impl Lanes {
             return Err(fault);
         };
         Ok(Texts { cells: self.cells(column), data })
+    }
+
+    /// Bytes of a column.
+    pub(crate) fn blobs(&self, column: Column) -> Blobs<'_> {
+        let data = self.lanes.get(column as usize).map_or(&[][..], |lane| lane.data.bytes());
+        Blobs { cells: self.cells(column), data }
     }
 }
 
@@ -135,13 +145,13 @@ impl Lane {
             return Err(Fault::Buffers);
         }
         self.data.clear();
-        let values = rows + usize::from(spec.store == Store::Text);
+        let values = rows + usize::from(spec.store.has_offsets());
         let bytes = exactly(values * spec.store.width());
         if present == 0 {
             return self.read_zeros(column, buffer(1)?, parts.is_compressed, bytes, inflater);
         }
         inflater.inflate(column, buffer(1)?, parts.is_compressed, bytes, &mut self.values)?;
-        if spec.store == Store::Text {
+        if spec.store.has_offsets() {
             let data = buffer(2)?;
             if !data.is_empty() {
                 inflater.inflate(column, data, parts.is_compressed, 0..=MAX_BATCH_TEXT_BYTES, &mut self.data)?;
@@ -219,6 +229,22 @@ pub(crate) struct Texts<'a> {
 impl<'a> Texts<'a> {
     /// The text of a row. A damaged offset gives no text; a seal would have told before.
     pub(crate) fn get(&self, row: usize) -> Option<&'a str> {
+        let from = u32::from_le_bytes(self.cells.get(row)?) as usize;
+        let to = u32::from_le_bytes(self.cells.raw(row + 1)) as usize;
+        self.data.get(from..to)
+    }
+}
+
+/// Bytes of a column.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Blobs<'a> {
+    cells: Cells<'a, 4>,
+    data: &'a [u8],
+}
+
+impl<'a> Blobs<'a> {
+    /// The bytes of a row.
+    pub(crate) fn get(&self, row: usize) -> Option<&'a [u8]> {
         let from = u32::from_le_bytes(self.cells.get(row)?) as usize;
         let to = u32::from_le_bytes(self.cells.raw(row + 1)) as usize;
         self.data.get(from..to)

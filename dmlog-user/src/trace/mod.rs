@@ -20,6 +20,7 @@ pub mod reader;
 pub mod schema;
 pub mod writer;
 
+mod bits;
 mod columns;
 mod header;
 mod hot;

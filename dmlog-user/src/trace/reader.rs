@@ -73,8 +73,9 @@ pub struct TraceReader<R> {
     dictionaries: [Option<Vec<String>>; 3],
     meanings: Meanings,
     lanes: Lanes,
-    /// Seal of the batch before.
+    /// Seals of the batch before: of the columns of version 1.0, and of those that 1.1 added.
     chain: u32,
+    added_chain: u32,
     next_number: u64,
     /// Where the last sealed batch, or the header, ends.
     sealed_end: u64,
@@ -116,6 +117,7 @@ impl<R: Read> TraceReader<R> {
             meanings: Meanings::default(),
             lanes,
             chain: 0,
+            added_chain: 0,
             next_number: 0,
             is_ended: false,
             is_over: false,
@@ -241,6 +243,7 @@ impl<R: Read> TraceReader<R> {
                 if self.next_number == 0 {
                     let metadata = self.header.metadata.each_ref().map(String::as_str);
                     (self.meanings, self.chain) = begin(&self.dictionaries, metadata)?;
+                    self.added_chain = self.chain;
                 }
                 let batch = message.header_as_record_batch().ok_or(Fault::MessageKind)?;
                 self.lanes.read(layout(&self.header), batch, self.messages.body())?;
@@ -259,11 +262,19 @@ impl<R: Read> TraceReader<R> {
         if seal.number != self.next_number {
             return Err(Fault::SealNumber { found: seal.number });
         }
-        let computed = self.lanes.seal(self.chain, seal.is_end)?;
+        let computed = self.lanes.seal(0, self.chain, seal.is_end)?;
         if seal.checksum != i64::from(computed) {
             return Err(Fault::SealChecksum { sealed: seal.checksum, computed });
         }
         self.chain = computed;
+        if self.header.minor > 0 {
+            let sealed = seal.added_checksum.ok_or(Fault::NoSeal)?;
+            let computed = self.lanes.seal(1, self.added_chain, seal.is_end)?;
+            if sealed != u64::from(computed) {
+                return Err(Fault::SealChecksum { sealed: sealed.cast_signed(), computed });
+            }
+            self.added_chain = computed;
+        }
         Ok((rows, seal.is_end))
     }
 

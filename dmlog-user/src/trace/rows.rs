@@ -7,12 +7,14 @@ use std::sync::Arc;
 
 use dmlog_common::record::kind;
 
+use super::bits::BitsRow;
 use super::error::Fault;
 use super::header::IdentityRow;
-use super::lanes::{Cells, Lanes, Texts};
+use super::lanes::{Blobs, Cells, Lanes, Texts};
 use super::schema::{Column, SEAL, SEAL_END};
+use crate::event::bits::{Bits, Bitset, PART_REGIONS_MAX, words_of};
 use crate::event::flat::{Flat, FlatError, op_code, op_name};
-use crate::event::ids::{DurationNs, IoId, LogId, MonoNs, Sector};
+use crate::event::ids::{DurationNs, IoId, LogId, MonoNs, Region, Sector};
 use crate::event::item::{DecodeFailure, Gap, Item, LossCause};
 use crate::event::op::{Event, Io, LogImpl, MirrorOp, Op};
 use crate::event::text::keys::is_log_op;
@@ -32,6 +34,7 @@ enum Meaning {
     Event(u16),
     Map,
     Identity,
+    Bits,
     Gap,
     DecodeError,
     Seal,
@@ -48,6 +51,7 @@ impl Meanings {
             name => match op_code(name) {
                 Some(kind::MAP) => Meaning::Map,
                 Some(kind::IDENTITY) => Meaning::Identity,
+                Some(kind::BITS) => Meaning::Bits,
                 Some(code) => Meaning::Event(code),
                 None => Meaning::Unknown(name.into()),
             },
@@ -71,6 +75,8 @@ impl Meanings {
 pub(crate) struct Seal {
     pub(crate) rows: i64,
     pub(crate) checksum: i64,
+    /// Of the columns that version 1.1 added.
+    pub(crate) added_checksum: Option<u64>,
     pub(crate) number: u64,
     pub(crate) is_end: bool,
 }
@@ -99,6 +105,7 @@ pub(crate) struct Rows<'a> {
     lost: Cells<'a, 8>,
     cause: Cells<'a, 1>,
     text: Texts<'a>,
+    bits: Blobs<'a>,
 }
 
 impl<'a> Rows<'a> {
@@ -125,6 +132,7 @@ impl<'a> Rows<'a> {
             lost: lanes.cells(Column::Lost),
             cause: lanes.cells(Column::Cause),
             text: lanes.texts(Column::Text)?,
+            bits: lanes.blobs(Column::Bits),
         })
     }
 
@@ -137,6 +145,7 @@ impl<'a> Rows<'a> {
         Some(Seal {
             rows: i64::from_le_bytes(self.result.get(row)?),
             checksum: i64::from_le_bytes(self.arg.get(row)?),
+            added_checksum: self.region.get(row).map(u64::from_le_bytes),
             number: u64::from_le_bytes(self.io.get(row)?),
             is_end: self.text.get(row) == Some(SEAL_END),
         })
@@ -173,6 +182,10 @@ impl<'a> Rows<'a> {
             Some(Meaning::Identity) => match self.identity(row, time) {
                 Some(event) => Item::Event(event),
                 None => bad("operation `identity` has no valid `text`".to_owned()),
+            },
+            Some(Meaning::Bits) => match self.bits(row) {
+                Some(bits) => Item::Event(self.event(row, time, Op::Bits(Box::new(bits)), false)),
+                None => bad("operation `bits` misses a column, or its columns do not fit together".to_owned()),
             },
             Some(Meaning::Gap) => match self.gap(row, time) {
                 Some(gap) => Item::Gap(gap),
@@ -253,6 +266,26 @@ impl<'a> Rows<'a> {
     fn identity(&self, row: usize, time: MonoNs) -> Option<Event> {
         let identity = IdentityRow::parse(self.text.get(row)?)?;
         Some(self.event(row, time, Op::Identity(Box::new(identity)), false))
+    }
+
+    fn bits(&self, row: usize) -> Option<Bits> {
+        let regions = i64::from_le_bytes(self.result.get(row)?);
+        let regions = u32::try_from(regions).ok().filter(|regions| *regions <= PART_REGIONS_MAX)?;
+        let bitset = u16::try_from(i64::from_le_bytes(self.arg.get(row)?)).ok()?;
+        let words = match self.bits.get(row) {
+            None => None,
+            Some(bytes) => Some(words_of(bytes, regions)?),
+        };
+        let (region_count, is_cut, state) = BitsRow::parse(self.text.get(row)?)?.into_parts();
+        Some(Bits {
+            bitset: Bitset::from_number(bitset)?,
+            first: Region(u64::from_le_bytes(self.region.get(row)?)),
+            regions,
+            region_count,
+            is_cut,
+            words,
+            state,
+        })
     }
 
     fn gap(&self, row: usize, time: MonoNs) -> Option<Gap> {

@@ -13,7 +13,7 @@ use crate::event::text::{CAUSES, DECODE_ERROR, GAP, IMPLEMENTATIONS, cause_name,
 pub const SCHEMA_MAJOR: u32 = 1;
 
 /// Minor version: grows with every added column.
-pub const SCHEMA_MINOR: u32 = 0;
+pub const SCHEMA_MINOR: u32 = 1;
 
 /// Metadata key of the schema version, `MAJOR.MINOR`.
 pub const VERSION_KEY: &str = "dmlog.schema_version";
@@ -48,8 +48,12 @@ pub const MAX_TYPE_DEPTH: usize = 8;
 /// Bytes of one text value; the writer cuts at it.
 pub const MAX_TEXT_BYTES: usize = 4 << 10;
 
-/// Bytes of text that a reader accepts in one column of one batch.
+/// Bytes of text or bits that a reader accepts in one column of one batch.
 pub const MAX_BATCH_TEXT_BYTES: usize = 16 << 20;
+
+/// Bytes of text and bits of one batch, all columns together, at which the writer seals it: with the item that passes this, still
+/// below what readers accept.
+pub const FULL_BATCH_TEXT_BYTES: usize = 8 << 20;
 
 /// Words in a dictionary: what an 8-bit index can name.
 pub const MAX_WORDS: usize = 256;
@@ -78,6 +82,8 @@ pub(crate) enum Store {
     I64,
     /// `utf8`.
     Text,
+    /// `binary`.
+    Binary,
 }
 
 /// The three dictionaries.
@@ -120,14 +126,20 @@ pub(crate) struct Spec {
     pub(crate) name: &'static str,
     pub(crate) store: Store,
     pub(crate) nullable: bool,
+    /// Minor version that added it. Each has a checksum of its own in the seal.
+    pub(crate) since: u32,
 }
 
 const fn always(name: &'static str, store: Store) -> Spec {
-    Spec { name, store, nullable: false }
+    Spec { name, store, nullable: false, since: 0 }
 }
 
 const fn maybe(name: &'static str, store: Store) -> Spec {
-    Spec { name, store, nullable: true }
+    Spec { name, store, nullable: true, since: 0 }
+}
+
+const fn added(since: u32, name: &'static str, store: Store) -> Spec {
+    Spec { name, store, nullable: true, since }
 }
 
 /// The columns, in the order of the file and of the seal.
@@ -153,10 +165,11 @@ pub(crate) enum Column {
     Lost,
     Cause,
     Text,
+    Bits,
 }
 
 /// Number of columns.
-pub(crate) const COLUMN_COUNT: usize = Column::Text as usize + 1;
+pub(crate) const COLUMN_COUNT: usize = Column::Bits as usize + 1;
 
 /// The columns in the order of [`Column`].
 pub(crate) const COLUMNS: [Spec; COLUMN_COUNT] = [
@@ -179,15 +192,24 @@ pub(crate) const COLUMNS: [Spec; COLUMN_COUNT] = [
     maybe("lost", Store::U64),
     maybe("cause", Store::Word(Dictionary::Cause)),
     maybe("text", Store::Text),
+    added(1, "bits", Store::Binary),
 ];
 
 impl Store {
-    /// Bytes of one value; 4 for the offsets of a text.
+    /// Are values of different lengths, so that the column has offsets and data?
+    pub(crate) fn has_offsets(self) -> bool {
+        match self {
+            Self::Text | Self::Binary => true,
+            Self::Word(_) | Self::U16 | Self::U32 | Self::U64 | Self::I64 => false,
+        }
+    }
+
+    /// Bytes of one value; 4 for the offsets of a text or of bits.
     pub(crate) fn width(self) -> usize {
         match self {
             Self::Word(_) => 1,
             Self::U16 => 2,
-            Self::U32 | Self::Text => 4,
+            Self::U32 | Self::Text | Self::Binary => 4,
             Self::U64 | Self::I64 => 8,
         }
     }
@@ -201,6 +223,7 @@ impl Store {
             Self::U64 => DataType::UInt64,
             Self::I64 => DataType::Int64,
             Self::Text => DataType::Utf8,
+            Self::Binary => DataType::Binary,
         }
     }
 }

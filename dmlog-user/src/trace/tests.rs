@@ -3,7 +3,7 @@ use std::io::{self, Write};
 use super::error::TraceError;
 use super::reader::{Tail, TraceReader};
 use super::rows::Meanings;
-use super::schema::{COLUMNS, Dictionary, MAX_TEXT_BYTES, OP_PLACES};
+use super::schema::{COLUMNS, Dictionary, FULL_BATCH_TEXT_BYTES, MAX_TEXT_BYTES, OP_PLACES};
 use super::seal::{Presence, presence};
 use super::writer::TraceWriter;
 use crate::event::facts::CaptureFacts;
@@ -187,4 +187,22 @@ fn bits_beyond_the_rows_do_not_count() {
     assert_eq!(presence(Some(&[0x01, 0xfe]), 9), Presence::Some);
     assert_eq!(presence(Some(&[0xff]), 0), Presence::None);
     assert_eq!(presence(None, 3), Presence::All);
+}
+
+#[test]
+fn a_batch_is_sealed_before_its_bits_are_too_many_to_read() {
+    let line =
+        "0.000000001 cpu=0 tid=1 log=1 bits bitset=clean first=0 regions=32768 cut=0 bits=0x8000000000000000*512";
+    let item = parse(line).unwrap();
+    let rows = 2 * FULL_BATCH_TEXT_BYTES / 4096 + 1;
+    let mut file = Vec::new();
+    let mut writer = TraceWriter::new(&mut file, &CaptureFacts::default()).unwrap();
+    for _ in 0..rows {
+        writer.push(&item).unwrap();
+    }
+    assert_eq!(writer.finish().unwrap().batches, 3);
+    let mut reader = TraceReader::new(file.as_slice()).unwrap();
+    let mut read = 0;
+    while reader.next_batch_with(|same| read += usize::from(same == item)).unwrap().is_some() {}
+    assert_eq!((read, reader.tail()), (rows, Tail::Clean));
 }

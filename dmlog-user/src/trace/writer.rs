@@ -8,13 +8,16 @@ use arrow_ipc::writer::{IpcWriteOptions, StreamWriter};
 use arrow_ipc::{CompressionType, MetadataVersion};
 use arrow_schema::{ArrowError, SchemaRef};
 
+use super::bits::BitsRow;
 use super::columns::{Columns, Row, Words};
 use super::error::TraceError;
 use super::header::IdentityRow;
 use super::schema::{
-    BATCH_SPAN_NS, Dictionary, MAX_BATCH_ITEMS, OP_PLACES, SCHEMA_MAJOR, SCHEMA_MINOR, SEAL_END, arrow_schema,
+    BATCH_SPAN_NS, Dictionary, FULL_BATCH_TEXT_BYTES, MAX_BATCH_ITEMS, OP_PLACES, SCHEMA_MAJOR, SCHEMA_MINOR, SEAL_END,
+    arrow_schema,
 };
 use super::seal::header_chain;
+use crate::event::bits::bytes_of;
 use crate::event::facts::CaptureFacts;
 use crate::event::flat::{Flat, OP_NAMES};
 use crate::event::item::{Item, LossCause};
@@ -30,7 +33,7 @@ const ZSTD_LEVEL: i32 = 2;
 const ALIGNMENT: usize = 8;
 
 /// Places of the three rows that are no operation, behind the operations.
-#[expect(clippy::cast_possible_truncation, reason = "46 operations; checked below")]
+#[expect(clippy::cast_possible_truncation, reason = "47 operations; checked below")]
 const GAP_PLACE: u8 = OP_NAMES.len() as u8;
 const DECODE_ERROR_PLACE: u8 = GAP_PLACE + 1;
 const SEAL_PLACE: u8 = GAP_PLACE + 2;
@@ -56,8 +59,9 @@ pub struct TraceWriter<W: Write> {
     schema: SchemaRef,
     words: Words,
     columns: Columns,
-    /// Seal of the batch before.
+    /// Seals of the batch before: of the columns of version 1.0, and of those that 1.1 added.
     chain: u32,
+    added_chain: u32,
     /// Time of the first item of the batch.
     batch_start_ns: u64,
     last_time_ns: u64,
@@ -96,6 +100,7 @@ impl<W: Write> TraceWriter<W> {
             words: Words::new(),
             columns: Columns::default(),
             chain,
+            added_chain: chain,
             batch_start_ns: 0,
             last_time_ns: 0,
             batch_events: 0,
@@ -115,7 +120,9 @@ impl<W: Write> TraceWriter<W> {
         let time_ns = item.time().0;
         if self.columns.rows() == 0 {
             self.batch_start_ns = time_ns;
-        } else if self.columns.rows() >= MAX_BATCH_ITEMS || time_ns.saturating_sub(self.batch_start_ns) >= BATCH_SPAN_NS
+        } else if self.columns.rows() >= MAX_BATCH_ITEMS
+            || self.columns.text_bytes() >= FULL_BATCH_TEXT_BYTES
+            || time_ns.saturating_sub(self.batch_start_ns) >= BATCH_SPAN_NS
         {
             self.flush_batch()?;
             self.batch_start_ns = time_ns;
@@ -194,7 +201,10 @@ impl<W: Write> TraceWriter<W> {
 
     fn push_event(&mut self, event: &Event) {
         let flat = Flat::from_event(event);
-        let text = flat.identity.as_deref().map(|identity| IdentityRow::from(identity).to_json());
+        let identity = flat.identity.as_deref().map(|identity| IdentityRow::from(identity).to_json());
+        let bits = flat.bits.as_deref();
+        let text = identity.or_else(|| bits.map(|bits| BitsRow::from(bits).to_json()));
+        let bytes = bits.and_then(|bits| bits.words.as_deref()).map(bytes_of);
         self.columns.push(Row {
             time_ns: flat.time.0,
             op: OP_PLACES.get(usize::from(flat.code)).copied().unwrap_or(u8::MAX),
@@ -204,8 +214,8 @@ impl<W: Write> TraceWriter<W> {
             implementation: is_log_op(flat.code).then_some(flat.implementation),
             duration_ns: flat.duration_ns,
             region: flat.region,
-            result: flat.result,
-            arg: flat.arg,
+            result: bits.map_or(flat.result, |bits| Some(i64::from(bits.regions))),
+            arg: bits.map_or(flat.arg, |bits| Some(i64::from(bits.bitset.number()))),
             io: flat.io,
             sector: flat.sector,
             bytes: flat.bytes,
@@ -215,6 +225,7 @@ impl<W: Write> TraceWriter<W> {
             lost: None,
             cause: None,
             text: text.as_deref(),
+            bits: bytes.as_deref(),
         });
     }
 
@@ -223,11 +234,13 @@ impl<W: Write> TraceWriter<W> {
         let batch = self.encoded.batches;
         let rows = self.columns.rows() as u64;
         let seal = self.columns.seal(self.chain, is_end);
+        let added_seal = self.columns.seal_added(self.added_chain, is_end);
         self.columns.push(Row {
             time_ns: self.last_time_ns,
             op: SEAL_PLACE,
             result: Some(rows.cast_signed()),
             arg: Some(i64::from(seal)),
+            region: Some(u64::from(added_seal)),
             io: Some(batch),
             text: is_end.then_some(SEAL_END),
             ..Row::default()
@@ -242,6 +255,7 @@ impl<W: Write> TraceWriter<W> {
             return Err(TraceError::Encode { batch, source });
         }
         self.chain = seal;
+        self.added_chain = added_seal;
         self.encoded.batches += 1;
         self.encoded.items += rows;
         self.encoded.events += std::mem::take(&mut self.batch_events);

@@ -18,8 +18,8 @@ pub(crate) const MIRROR_SECTORS: u64 = 32 * REGION_SECTORS;
 
 /// Ram disks: three for each of four mirrors.
 const RAM_DISKS: u32 = 12;
-/// Size of each in KiB; memory is taken as it is written.
-const RAM_DISK_KIB: u32 = 32 << 10;
+/// Size of each in KiB: room for a million regions of two sectors. Memory is taken as it is written, and few tests write much.
+const RAM_DISK_KIB: u32 = (1 << 20) + 64;
 
 /// Type of a test mirror's log.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -107,12 +107,7 @@ impl Mirror {
 
     /// Waits until all regions are in sync.
     pub(crate) fn wait_in_sync(&self) {
-        wait_for(&format!("`{}` in sync", self.name), || {
-            // `0 32768 mirror 2 1:0 1:1 32/32 1 AA 1 core`
-            let status = run("dmsetup", &["status", &self.name]);
-            let ratio = status.split_ascii_whitespace().find_map(|word| word.split_once('/'));
-            ratio.is_some_and(|(done, all)| done == all).then_some(())
-        });
+        wait_in_sync(&self.name);
     }
 
     /// Removes it now.
@@ -126,6 +121,25 @@ impl Drop for Mirror {
     fn drop(&mut self) {
         drop_device(&self.name);
     }
+}
+
+/// Regions in sync and all regions, as `dmsetup status` says.
+pub(crate) fn in_sync_ratio(name: &str) -> (u64, u64) {
+    // `0 32768 mirror 2 1:0 1:1 32/32 1 AA 1 core`
+    let status = run("dmsetup", &["status", name]);
+    let ratio = status.split_ascii_whitespace().find_map(|word| {
+        let (done, all) = word.split_once('/')?;
+        Some((done.parse().ok()?, all.parse().ok()?))
+    });
+    ratio.unwrap_or_else(|| panic!("no ratio in `{status}`"))
+}
+
+/// Waits until all regions of a mirror are in sync.
+pub(crate) fn wait_in_sync(name: &str) {
+    wait_for(&format!("`{name}` in sync"), || {
+        let (done, all) = in_sync_ratio(name);
+        (done == all).then_some(())
+    });
 }
 
 /// Creates a device of any table.

@@ -3,6 +3,7 @@
 use dmlog_common::record::{CallRecord, Header, IdentityRecord, IoRecord, NONE, flag, kind};
 
 use super::Resolver;
+use crate::event::bits::Bits;
 use crate::event::decode::Record;
 use crate::event::ids::{DurationNs, IoId, LogId};
 use crate::event::item::{Gap, Item, LossCause};
@@ -85,6 +86,16 @@ fn all_objects_of_a_mirror_lead_to_its_log() {
     assert_eq!(feed.call(kind::MARK_REGION, LOG, 3, 0, 0).log, LogId(1));
     assert_eq!(feed.call(kind::RH_DEC, HASH, 3, 0, 0).log, LogId(1));
     assert_eq!(feed.map(BIO).log, LogId(1));
+}
+
+#[test]
+fn bits_belong_to_their_log_even_before_it_is_identified() {
+    let mut feed = Feed::default();
+    let bits = Bits { regions: 32, words: Some(vec![7]), ..Bits::unread() };
+    let header = feed.header(kind::BITS, LOG);
+    let event = feed.apply(&Record::Bits(header, Box::new(bits.clone())));
+    assert_eq!((event.log, event.duration, event.op), (LogId(1), None, Op::Bits(Box::new(bits))));
+    assert_eq!(feed.identity().log, LogId(1));
 }
 
 #[test]

@@ -113,7 +113,7 @@ const RECOVERY_COMPLETE: &[Key] = &[
 ];
 
 /// Keys of an operation beyond the common ones (`cpu`, `tid`, `log`, `impl`, [`DURATION_KEY`]), in the order in which they
-/// are printed; `None` if no operation has this number. An identity has its own keys and none of these.
+/// are printed; `None` if no operation has this number. Identities and bits have their own keys and none of these.
 pub fn keys_of(code: u16) -> Option<&'static [Key]> {
     Some(match code {
         kind::DTR
@@ -125,7 +125,8 @@ pub fn keys_of(code: u16) -> Option<&'static [Key]> {
         | kind::MIRROR_PRESUSPEND
         | kind::MIRROR_POSTSUSPEND
         | kind::MIRROR_RESUME
-        | kind::IDENTITY => &[],
+        | kind::IDENTITY
+        | kind::BITS => &[],
         kind::CTR
         | kind::PRESUSPEND
         | kind::POSTSUSPEND

@@ -3,6 +3,7 @@
 //! ```text
 //! 12.000000340 cpu=0 tid=87 log=1 impl=core mark_region region=5 duration_ns=100
 //! 12.000000911 cpu=2 tid=4001 log=1 map io=7 sector=10240 bytes=4096 opf=0x8801 tgid=4001 comm="fio"
+//! 12.000001100 cpu=1 tid=4000 log=1 bits bitset=clean first=0 regions=70 region_count=70 cut=0 bits=0xffffffffffffffff,0x3d
 //! 12.000001200 gap cpu=0 lost=12 cause=ring_full
 //! 12.000001300 decode_error reason="record of 3 bytes is shorter than a header"
 //! ```
@@ -23,6 +24,7 @@
 //! # Ok::<(), ParseError>(())
 //! ```
 
+use super::bits::{Bits, LogState};
 use super::flat::{Flat, op_name};
 use super::item::{Gap, Item, LossCause};
 use super::op::{FlushKind, Identity, LogImpl};
@@ -32,6 +34,7 @@ pub mod parse;
 pub mod quote;
 #[cfg(test)]
 mod tests;
+pub mod words;
 
 use self::keys::{Column, DURATION_KEY, Form, Key};
 
@@ -56,6 +59,8 @@ pub enum Value<'a> {
     Word(&'static str),
     /// Text from outside; must be quoted.
     Text(&'a str),
+    /// Words of a bitset, see [`words`].
+    Words(&'a [u64]),
 }
 
 /// Takes the parts of an item in the order in which they are printed. One implementation per output format.
@@ -161,6 +166,9 @@ fn visit_event(flat: &Flat, visitor: &mut impl Visitor) {
     if let Some(identity) = &flat.identity {
         visit_identity(identity, visitor);
     }
+    if let Some(bits) = &flat.bits {
+        visit_bits(bits, visitor);
+    }
     for key in keys::keys_of(flat.code).unwrap_or_default() {
         if let Some(value) = value_of(flat, *key) {
             visitor.pair(key.name, value);
@@ -243,6 +251,38 @@ fn visit_identity(identity: &Identity, visitor: &mut impl Visitor) {
     visitor.pair("log_device_failed", Value::Flag(*log_device_failed));
 }
 
+fn visit_bits(bits: &Bits, visitor: &mut impl Visitor) {
+    let Bits { bitset, first, regions, region_count, is_cut, words, state } = bits;
+    visitor.pair("bitset", Value::Word(bitset.name()));
+    visitor.pair("first", Value::Count(first.0));
+    visitor.pair("regions", Value::Count(u64::from(*regions)));
+    if let Some(region_count) = region_count {
+        visitor.pair("region_count", Value::Count(*region_count));
+    }
+    visitor.pair("cut", Value::Flag(*is_cut));
+    if let Some(words) = words {
+        visitor.pair("bits", Value::Words(words));
+    }
+    if let Some(state) = state {
+        let LogState {
+            sync_count,
+            sync_search,
+            touched_dirtied,
+            touched_cleaned,
+            flush_failed,
+            log_device_failed,
+            log_device_flush_failed,
+        } = state;
+        visitor.pair("sync_count", Value::Count(*sync_count));
+        visitor.pair("sync_search", Value::Signed(i64::from(*sync_search)));
+        visitor.pair("touched_dirtied", Value::Flag(*touched_dirtied));
+        visitor.pair("touched_cleaned", Value::Flag(*touched_cleaned));
+        visitor.pair("flush_failed", Value::Flag(*flush_failed));
+        visitor.pair("log_device_failed", Value::Flag(*log_device_failed));
+        visitor.pair("log_device_flush_failed", Value::Flag(*log_device_flush_failed));
+    }
+}
+
 /// Appends a time in seconds with nine digits after the point.
 pub fn push_time(time_ns: u64, out: &mut String) {
     const NS_PER_S: u64 = 1_000_000_000;
@@ -281,6 +321,7 @@ impl Visitor for LineVisitor<'_> {
             Value::Bits(bits) => push_number(format_args!("{bits:#x}"), self.out),
             Value::Word(word) => self.out.push_str(word),
             Value::Text(text) => quote::quote_into(text, self.out),
+            Value::Words(words) => words::render_into(words, self.out),
         }
     }
 }

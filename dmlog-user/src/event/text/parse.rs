@@ -2,9 +2,11 @@
 
 use super::keys::{Column, DURATION_KEY, Form, Key, is_log_op, is_point, keys_of};
 use super::quote::unquote;
+use super::words;
 use super::{CAUSES, DECODE_ERROR, FLUSH_KINDS, GAP, IMPLEMENTATIONS, cause_name, flush_kind_name, impl_name};
+use crate::event::bits::{Bits, Bitset, LogState, PART_REGIONS_MAX, is_plain};
 use crate::event::flat::{Flat, FlatError, op_code};
-use crate::event::ids::{DevNum, LogId, MonoNs};
+use crate::event::ids::{DevNum, LogId, MonoNs, Region};
 use crate::event::item::{DecodeFailure, Gap, Item};
 use crate::event::op::Identity;
 
@@ -79,6 +81,7 @@ const SIGNED: &str = "a number in range, `-` allowed";
 const FLAG: &str = "`0` or `1`";
 const BITS: &str = "a hexadecimal number after `0x`, in range";
 const TEXT: &str = "a string in double quotes";
+const WORDS: &str = "words such as `0xffffffffffffffff*511,0x7fff`, no more than the regions need";
 const DEVICE: &str = "a device number in double quotes, such as \"254:0\"";
 
 /// The item that a line is.
@@ -156,6 +159,11 @@ fn parse_event(time: MonoNs, code: u16, mut pairs: Pairs<'_>) -> Result<Item, Pa
     if code == dmlog_common::record::kind::IDENTITY {
         flat.identity = Some(Box::new(parse_identity(&mut pairs)?));
     }
+    if code == dmlog_common::record::kind::BITS {
+        let bits = parse_bits(&mut pairs)?;
+        flat.region = Some(bits.first.0);
+        flat.bits = Some(Box::new(bits));
+    }
     pairs.deny_rest()?;
     match flat.to_event() {
         Ok(event) => Ok(Item::Event(event)),
@@ -225,6 +233,38 @@ fn parse_identity(pairs: &mut Pairs<'_>) -> Result<Identity, ParseError> {
         flush_failed: pairs.need("flush_failed", FLAG, flag)?,
         log_device_failed: pairs.need("log_device_failed", FLAG, flag)?,
     })
+}
+
+fn parse_bits(pairs: &mut Pairs<'_>) -> Result<Bits, ParseError> {
+    let bitset = |text: &str| Bitset::ALL.into_iter().find(|bitset| bitset.name() == text);
+    let regions = pairs.need("regions", "a number of regions, at most 32768", |text| {
+        number(text).filter(|regions| *regions <= PART_REGIONS_MAX)
+    })?;
+    Ok(Bits {
+        bitset: pairs.need("bitset", "`clean`, `in_sync` or `recovering`", bitset)?,
+        first: Region(pairs.need("first", COUNT, number)?),
+        regions,
+        region_count: pairs.take("region_count", COUNT, number)?,
+        is_cut: pairs.need("cut", FLAG, flag)?,
+        words: pairs.take("bits", WORDS, |text| words::parse(text).filter(|words| is_plain(words, regions)))?,
+        state: parse_log_state(pairs)?,
+    })
+}
+
+/// All of it or nothing.
+fn parse_log_state(pairs: &mut Pairs<'_>) -> Result<Option<LogState>, ParseError> {
+    let Some(sync_count) = pairs.take("sync_count", COUNT, number)? else {
+        return Ok(None);
+    };
+    Ok(Some(LogState {
+        sync_count,
+        sync_search: pairs.need("sync_search", SIGNED, |text| i32::try_from(signed(text)?).ok())?,
+        touched_dirtied: pairs.need("touched_dirtied", FLAG, flag)?,
+        touched_cleaned: pairs.need("touched_cleaned", FLAG, flag)?,
+        flush_failed: pairs.need("flush_failed", FLAG, flag)?,
+        log_device_failed: pairs.need("log_device_failed", FLAG, flag)?,
+        log_device_flush_failed: pairs.need("log_device_flush_failed", FLAG, flag)?,
+    }))
 }
 
 /// One word of a line, quotes kept together.
@@ -348,7 +388,7 @@ fn parse_time(text: &str) -> Option<MonoNs> {
 }
 
 /// Digits only: the standard parser would also take a `+`.
-fn number<T: std::str::FromStr>(text: &str) -> Option<T> {
+pub(super) fn number<T: std::str::FromStr>(text: &str) -> Option<T> {
     if text.bytes().all(|b| b.is_ascii_digit()) { text.parse().ok() } else { None }
 }
 
@@ -364,7 +404,7 @@ fn flag(text: &str) -> Option<bool> {
     }
 }
 
-fn bits(text: &str) -> Option<u64> {
+pub(super) fn bits(text: &str) -> Option<u64> {
     let digits = text.strip_prefix("0x")?;
     if digits.bytes().all(|b| b.is_ascii_hexdigit()) { u64::from_str_radix(digits, 16).ok() } else { None }
 }

@@ -26,6 +26,12 @@ const LINES: &[&str] = &[
      region_size_sectors=1024 region_count=256 sync_count=256 sync_option=0 target_sectors=262144 target_begin=0 \
      log_device=\"254:0\" legs=2 flush_failed=0 log_device_failed=1",
     "12.000001000 cpu=2 tid=4001 log=1 identity device=\"0:0\" name=\"\" log_type=\"\" flush_failed=0 log_device_failed=0",
+    "12.000001000 cpu=2 tid=4001 log=1 bits bitset=clean first=0 regions=128 region_count=128 cut=0 \
+     bits=0xffffffffffffffff,0x7fffffffffffffff sync_count=127 sync_search=-1 touched_dirtied=1 touched_cleaned=0 \
+     flush_failed=0 log_device_failed=1 log_device_flush_failed=0",
+    "12.000001000 cpu=2 tid=4001 log=1 bits bitset=in_sync first=1015808 regions=32768 region_count=2000000 cut=1 bits=0x0*511,0x1",
+    "12.000001000 cpu=2 tid=4001 log=1 bits bitset=recovering first=0 regions=32 region_count=32 cut=0 bits=0x0",
+    "12.000001000 cpu=2 tid=4001 log=1 bits bitset=clean first=0 regions=0 cut=0",
     "12.000001200 gap cpu=0 lost=12 cause=ring_full",
     "12.000001200 gap cause=module_reload",
     "12.000001300 decode_error reason=\"record of 3 bytes\"",
@@ -93,6 +99,24 @@ fn what_is_wrong_is_named_with_its_column() {
             "1.000000000 cpu=0 tid=1 log=1 impl=disk flush kind=dirty result=0",
             47,
             Problem::Value { key: "kind", expected: "`no-op`, `dirtied` or `cleaned-only`" },
+        ),
+        (
+            "1.000000000 cpu=0 tid=1 log=1 bits bitset=clean first=0 regions=32 cut=0 bits=0x1ffffffff",
+            74,
+            Problem::Value {
+                key: "bits",
+                expected: "words such as `0xffffffffffffffff*511,0x7fff`, no more than the regions need",
+            },
+        ),
+        (
+            "1.000000000 cpu=0 tid=1 log=1 bits bitset=clean first=0 regions=32769 cut=0",
+            57,
+            Problem::Value { key: "regions", expected: "a number of regions, at most 32768" },
+        ),
+        (
+            "1.000000000 cpu=0 tid=1 log=1 bits bitset=clean first=0 regions=32 cut=0 sync_count=1",
+            86,
+            Problem::Missing { op: "bits".to_owned(), key: "sync_search" },
         ),
         ("1.000000000 decode_error reason=\"open", 33, Problem::OpenQuote),
         (
