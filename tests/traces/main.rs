@@ -4,6 +4,7 @@
 
 mod damage;
 mod hostile;
+mod model;
 mod pyarrow;
 mod real;
 mod size;
