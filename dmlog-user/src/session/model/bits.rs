@@ -320,7 +320,8 @@ impl KnownBits {
                 self.known.remove(Known::ALL_IN_SYNC | Known::SYNC_COUNT);
             }
             (Comparison::IsClean, Some(region)) => self.clean_known.remove(region),
-            (Comparison::SyncCount | Comparison::Status, _) => self.known.remove(Known::SYNC_COUNT),
+            // Some region is not what the model takes it for.
+            (Comparison::SyncCount | Comparison::Status, _) => self.forget_sync(),
             _ => {}
         }
     }

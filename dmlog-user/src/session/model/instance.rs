@@ -600,6 +600,12 @@ impl Instance {
     ) {
         let difference = self.difference(seen, comparison, region, answers, rests_on, judge);
         judge.differs(&difference, Standing::Open { rests_on }, self.recent.lines());
+        if let Comparison::InSync | Comparison::ResyncWork = comparison {
+            // One cause makes one difference.
+            for suspect in self.suspects.take_counts() {
+                judge.acquit(&suspect);
+            }
+        }
     }
 
     /// An answer about the sync bits that something may overlap.

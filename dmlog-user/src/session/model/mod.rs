@@ -161,8 +161,9 @@ impl Models {
     /// Answers of a log of which it is not decided yet whether they can be compared.
     pub fn undecided(&self) -> impl Iterator<Item = (LogId, Comparison)> {
         self.instances.iter().flatten().flat_map(|entry| {
-            let log = entry.instance.log;
-            entry.instance.suspects.undecided().map(move |comparison| (log, comparison))
+            let Instance { log, suspects, asked, .. } = &entry.instance;
+            let status = asked.as_ref().map(|_not_answered| Comparison::Status);
+            suspects.undecided().chain(status).map(move |comparison| (*log, comparison))
         })
     }
 

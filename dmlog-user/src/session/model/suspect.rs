@@ -93,6 +93,14 @@ impl Suspects {
         decided
     }
 
+    /// Those about the sync count: another answer has shown that the model is wrong there.
+    pub(super) fn take_counts(&mut self) -> Vec<Suspect> {
+        let is_count = |s: &mut Suspect| {
+            matches!(s.difference.comparison, Comparison::SyncCount | Comparison::Status)
+        };
+        self.list.extract_if(.., is_count).collect()
+    }
+
     /// All of them, when nothing more can come.
     pub(super) fn drain(&mut self) -> Vec<Suspect> {
         std::mem::take(&mut self.list)
