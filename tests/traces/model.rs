@@ -36,10 +36,7 @@ fn real_kernels_do_what_the_model_says() {
         let snapshot = fold(&path, Rules::Kernel);
         let model = snapshot.model.as_ref().unwrap();
         let name = path.file_name().unwrap().to_string_lossy();
-        println!(
-            "{name}: {} compared, {} unknown, {} concurrent",
-            model.compared, model.unknown, model.concurrent
-        );
+        println!("{name}: {} compared, {} unknown, {} concurrent", model.compared, model.unknown, model.concurrent);
         for row in snapshot.devices.iter().flat_map(|device| &device.comparisons) {
             println!("    {:<16} {:>4} {:>4} {:>4}", row.name, row.compared, row.unknown, row.concurrent);
         }

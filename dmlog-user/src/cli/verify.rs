@@ -75,7 +75,10 @@ fn render_model(snapshot: &Snapshot, out: &mut String) {
     let Some(summary) = &snapshot.model else { return };
     out.push_str(&format!("model    {}\n", model::verdict(summary)));
     if summary.logs_not_modelled > 0 {
-        out.push_str(&format!("limit    {} logs have no model: too many, or too many regions\n", summary.logs_not_modelled));
+        out.push_str(&format!(
+            "limit    {} logs have no model: too many, or too many regions\n",
+            summary.logs_not_modelled
+        ));
     }
     for device in &snapshot.devices {
         if !device.comparisons.is_empty() {

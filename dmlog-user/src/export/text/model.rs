@@ -14,7 +14,8 @@ const DIFFERENCES_SHOWN: usize = 8;
 pub(super) fn summary(model: Option<&ModelSummary>, out: &mut String) {
     let Some(model) = model else { return };
     if model.logs_not_modelled > 0 {
-        let text = format!("{} too many, or with too many regions, for a model", counted(model.logs_not_modelled, "log"));
+        let text =
+            format!("{} too many, or with too many regions, for a model", counted(model.logs_not_modelled, "log"));
         paragraph("LIMIT", &text, out);
     }
     let label = if model.divergences > 0 { "DIVERGES" } else { "model" };

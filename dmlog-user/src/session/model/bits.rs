@@ -282,13 +282,21 @@ impl KnownBits {
         if self.in_sync(region).is_some() {
             self.known.remove(Known::SYNC_COUNT);
         }
-        if in_sync { self.bits.in_sync.insert(region) } else { self.bits.in_sync.remove(region) }
+        if in_sync {
+            self.bits.in_sync.insert(region)
+        } else {
+            self.bits.in_sync.remove(region)
+        }
         self.sync_known.insert(region);
     }
 
     /// Takes over what the kernel said of a region.
     pub(super) fn adopt_clean(&mut self, region: Region, is_clean: bool) {
-        if is_clean { self.bits.clean.insert(region) } else { self.bits.clean.remove(region) }
+        if is_clean {
+            self.bits.clean.insert(region)
+        } else {
+            self.bits.clean.remove(region)
+        }
         self.clean_known.insert(region);
     }
 

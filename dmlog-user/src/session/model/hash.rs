@@ -38,16 +38,21 @@ const PENDING_UNKNOWN: u16 = u16::MAX;
 struct Slot {
     /// States that it may be in; 0 if it is not in the hash.
     states: u8,
-    /// Bits of [`MARK_ALLOWED`] and [`MARK_DUE`].
+    /// Bits of [`MARK_ALLOWED`] and [`MARK_DUE`], and above them the batch of writes that they are of.
     marks: u8,
     /// Its writes that are pending, or [`PENDING_UNKNOWN`].
     pending: u16,
 }
 
-/// A pending write of the region may have made it dirty.
+/// A write of this batch may have made the region dirty.
 const MARK_ALLOWED: u8 = 1;
 /// It certainly has, so its mark must come.
 const MARK_DUE: u8 = 2;
+/// A write of this batch is of the region.
+const IN_BATCH: u8 = 4;
+/// The rest of the bits: number of the batch.
+const BATCH_STEP: u8 = 8;
+const BATCH_MASK: u8 = !(BATCH_STEP - 1);
 
 /// `rh->flush_failure`: once a flush request has failed, a region becomes nosync when its last write ends.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -81,6 +86,8 @@ pub(super) struct RegionHash {
     epoch: u8,
     /// Something was put into the hash in this epoch.
     is_used: bool,
+    /// The batch of writes that is handed over between two flushes, counted in steps of [`BATCH_STEP`].
+    batch: u8,
     /// Regions whose mark must come before the next flush.
     due: Vec<Region>,
     due_count: usize,
@@ -99,6 +106,7 @@ impl RegionHash {
             epochs: vec![0; region_count],
             epoch: u8::from(!is_new),
             is_used: !is_new,
+            batch: 0,
             due: Vec::new(),
             due_count: 0,
             nosync: None,
@@ -151,23 +159,30 @@ impl RegionHash {
     }
 
     /// A write of the region becomes pending. `in_sync` is what the log says of it.
+    ///
+    /// `dm_rh_inc_pending` is seen at its entry, for all its writes; their effects and marks come behind that.
     #[inline]
     pub(super) fn inc_pending(&mut self, region: Region, in_sync: Option<bool>) {
         let mut slot = self.get(region);
-        let before = slot.states_or(in_sync);
+        let mut marks = self.marks_of(slot) | IN_BATCH;
+        let mut before = slot.states_or(in_sync);
+        if self.may_fail() && slot.may_be_ending() {
+            before |= NOSYNC;
+        }
         // `if (reg->state == DM_RH_CLEAN) { reg->state = DM_RH_DIRTY; … mark_region(…)`
         if before & CLEAN != 0 {
             slot.states = before & !CLEAN | DIRTY;
-            slot.marks |= MARK_ALLOWED;
+            marks |= MARK_ALLOWED;
         } else {
             slot.states = before;
         }
         let is_due = before == CLEAN || (self.rules == Rules::EveryWriteMarks && before == DIRTY);
-        if is_due && slot.marks & MARK_DUE == 0 && self.due.len() < DUE_MAX {
-            slot.marks |= MARK_DUE;
+        if is_due && marks & MARK_DUE == 0 && self.due.len() < DUE_MAX {
+            marks |= MARK_DUE;
             self.due.push(region);
             self.due_count += 1;
         }
+        slot.marks = marks | self.batch;
         slot.pending = match slot.pending {
             PENDING_UNKNOWN => PENDING_UNKNOWN,
             pending => pending + 1,
@@ -187,45 +202,56 @@ impl RegionHash {
         if slot.states == 0 {
             slot.states = ANY;
         }
-        if slot.pending == 0 || slot.pending == PENDING_UNKNOWN {
-            if slot.states & DIRTY != 0 {
-                slot.states |= CLEAN;
-            }
-            if self.flush_failure != FlushFailure::No || self.nosync.is_some() {
+        let marks = self.marks_of(slot);
+        if marks != 0 {
+            // It may be the last one before the writes of this batch have their effect: then the first of those marks.
+            slot.marks = marks | MARK_ALLOWED | self.batch;
+            if self.may_fail() {
                 slot.states |= NOSYNC;
             }
         }
+        if (slot.pending == 0 || slot.pending == PENDING_UNKNOWN) && slot.states & DIRTY != 0 {
+            slot.states |= CLEAN;
+        }
         self.set(region, slot);
+    }
+
+    /// The marks of a slot, if they are of this batch.
+    #[inline]
+    fn marks_of(&self, slot: Slot) -> u8 {
+        if slot.marks & BATCH_MASK == self.batch { slot.marks & !BATCH_MASK } else { 0 }
     }
 
     /// The log is told that the region is dirty.
     #[inline]
     pub(super) fn mark(&mut self, region: Region, in_sync: Option<bool>) -> Verdict {
         let mut slot = self.get(region);
-        let states = slot.states_or(in_sync);
-        let verdict = match slot.marks {
-            marks if marks & MARK_DUE != 0 => Verdict::Equal,
-            MARK_ALLOWED if in_sync.is_some() => Verdict::Concurrent,
-            MARK_ALLOWED => Verdict::Unknown,
-            _ if states == ANY => Verdict::Unknown,
-            // The write that marks it was not seen.
-            _ if states & CLEAN != 0 => Verdict::Unknown,
-            _ => Verdict::Different,
-        };
-        if slot.marks & MARK_DUE != 0 {
+        let (states, marks) = (slot.states_or(in_sync), self.marks_of(slot));
+        let verdict = if marks & MARK_DUE != 0 {
             self.due_count -= 1;
-        }
-        if slot.marks == 0 {
+            Verdict::Equal
+        } else if marks & MARK_ALLOWED != 0 && in_sync.is_some() {
+            Verdict::Concurrent
+        } else if marks & MARK_ALLOWED != 0 || states & CLEAN != 0 {
+            // Where no write was seen that may have made it dirty, that write was not seen.
+            Verdict::Unknown
+        } else {
+            Verdict::Different
+        };
+        if marks == 0 {
             slot.pending = PENDING_UNKNOWN;
         }
-        self.set(region, Slot { states: DIRTY, marks: 0, pending: slot.pending });
+        let marks = if marks == 0 { 0 } else { IN_BATCH | self.batch };
+        self.set(region, Slot { states: DIRTY, marks, pending: slot.pending });
         verdict
     }
 
     /// The log is flushed, after which the writes go to the legs: gives a region that had to be marked and was not.
     #[inline]
     pub(super) fn flush(&mut self) -> Option<Region> {
-        if self.due.is_empty() { None } else { self.end_due() }
+        let missing = if self.due.is_empty() { None } else { self.end_due() };
+        self.batch = self.batch.wrapping_add(BATCH_STEP);
+        missing
     }
 
     fn end_due(&mut self) -> Option<Region> {
@@ -233,8 +259,7 @@ impl RegionHash {
         if self.due_count > 0 {
             for place in 0..self.due.len() {
                 let region = self.due[place];
-                let slot = self.get(region);
-                if slot.marks & MARK_DUE != 0 {
+                if self.marks_of(self.get(region)) & MARK_DUE != 0 {
                     missing = missing.or(Some(region));
                     self.set(region, Slot { states: ANY, marks: 0, pending: PENDING_UNKNOWN });
                 }
@@ -305,7 +330,10 @@ impl RegionHash {
     #[inline]
     pub(super) fn get_state(&mut self, region: Region, in_sync: Option<bool>, state: i32) -> (Verdict, u8) {
         let slot = self.get(region);
-        let states = slot.states_or(in_sync);
+        let mut states = slot.states_or(in_sync);
+        if self.may_fail() && slot.may_be_ending() {
+            states |= NOSYNC;
+        }
         let Some(state) = u8::try_from(state).ok().filter(|state| [CLEAN, DIRTY, NOSYNC, RECOVERING].contains(state))
         else {
             return (Verdict::Different, states);
@@ -323,15 +351,16 @@ impl RegionHash {
         (verdict, states)
     }
 
+    /// Whether a flush request may have failed, so that a region becomes nosync when its last write ends.
+    #[inline]
+    fn may_fail(&self) -> bool {
+        self.flush_failure != FlushFailure::No || self.nosync.is_some()
+    }
+
     fn adopt(&mut self, region: Region, slot: Slot, state: u8) {
-        let may_change = self.flush_failure != FlushFailure::No;
         let states = match state {
             // A write that ends may not have had its effect yet.
-            DIRTY if slot.pending == 0 || slot.pending == PENDING_UNKNOWN => {
-                DIRTY | CLEAN | if may_change { NOSYNC } else { 0 }
-            }
-            CLEAN => CLEAN,
-            state if may_change => state | NOSYNC,
+            DIRTY if slot.pending == 0 || slot.pending == PENDING_UNKNOWN => DIRTY | CLEAN,
             state => state,
         };
         let pending = if state == CLEAN { 0 } else { slot.pending };
@@ -340,6 +369,12 @@ impl RegionHash {
 }
 
 impl Slot {
+    /// Its last write has ended or may have, and the effect may still be to come.
+    #[inline]
+    fn may_be_ending(self) -> bool {
+        self.states & (DIRTY | RECOVERING) != 0 && (self.pending == 0 || self.pending == PENDING_UNKNOWN)
+    }
+
     /// The states that the region may be in; what is not in the hash has the state that its log gives it.
     #[inline]
     fn states_or(self, in_sync: Option<bool>) -> u8 {

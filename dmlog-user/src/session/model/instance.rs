@@ -15,7 +15,7 @@ use super::rules::Rules;
 use super::seen::{Seen, Span};
 use super::suspect::{Difference, Fate, Suspect, Suspects};
 use super::tally::Comparison;
-use crate::event::ids::{DevNum, LogId, Region};
+use crate::event::ids::{DevNum, LogId, MonoNs, Region};
 use crate::event::op::{FlushKind, LogImpl, LogOp, MirrorOp, RegionHashOp};
 use crate::log::arguments::SyncOption;
 use crate::log::dirty_log::LogType;
@@ -27,6 +27,9 @@ pub(super) const RESTS_ON_SYNC: u16 = hooks::CORE_GET_RESYNC_WORK;
 pub(super) const RESTS_ON_MARKS: u16 = hooks::CORE_MARK_REGION;
 /// Predictions from facts rest on no hook.
 pub(super) const RESTS_ON_NOTHING: u16 = u16::MAX;
+
+/// Calls in which a log was asked what it is and that have still to return; each is a thread's own.
+const ASKED_MAX: usize = 4;
 
 /// What is known of the log itself.
 #[derive(Clone, Copy, Debug, Default)]
@@ -61,11 +64,15 @@ pub(super) struct Instance {
     pub(super) regions: Option<Box<Regions>>,
     pub(super) recent: Recent,
     pub(super) suspects: Suspects,
-    pub(super) asked: Option<Asked>,
+    pub(super) asked: Vec<Asked>,
     /// Thread of the last call that only the worker makes.
     worker: Option<u32>,
+    /// When the first such call was over since events may have been missing. Whatever was missed came before it.
+    since: Option<MonoNs>,
     /// The last call that changes the log, or may.
-    pub(super) last: Option<Span>,
+    last: Option<Span>,
+    /// The call that is being taken in may have run at the same time as that one.
+    overlaps: bool,
     /// A sync count was learned from an answer that a change, still to be told, may overlap.
     learned: Option<Span>,
     /// Result of the flush of the legs within the flush that is under way, and its thread.
@@ -83,9 +90,11 @@ impl Instance {
             regions: None,
             recent: Recent::default(),
             suspects: Suspects::default(),
-            asked: None,
+            asked: Vec::new(),
             worker: None,
+            since: None,
             last: None,
+            overlaps: false,
             learned: None,
             legs: None,
             is_resumed: false,
@@ -98,10 +107,10 @@ impl Instance {
         for suspect in self.suspects.drain() {
             judge.acquit(&suspect);
         }
-        if self.asked.take().is_some() {
+        for _not_answered in self.asked.drain(..) {
             judge.unknown(Comparison::Status);
         }
-        (self.learned, self.legs) = (None, None);
+        (self.learned, self.legs, self.since) = (None, None, None);
         if let Some(regions) = &mut self.regions {
             regions.bits.forget();
         }
@@ -124,9 +133,22 @@ impl Instance {
         for suspect in self.suspects.drain() {
             judge.convict(suspect);
         }
-        if self.asked.take().is_some() {
+        for _not_answered in self.asked.drain(..) {
             judge.unknown(Comparison::Status);
         }
+    }
+
+    /// A call that only the worker makes.
+    #[inline]
+    fn works(&mut self, seen: &Seen) {
+        self.worker = Some(seen.tid);
+        self.since.get_or_insert(seen.time);
+    }
+
+    /// Whether a call of any thread began after everything that may have been missed.
+    fn is_after_losses(&self, span: &Span) -> bool {
+        // A thread that is none.
+        self.since.is_some_and(|since| Span { from: since, to: since, tid: 0 }.is_before(span))
     }
 
     /// A call that changes the log. Whether the one before it, of another thread, may have run at the same time.
@@ -138,10 +160,19 @@ impl Instance {
         if !self.suspects.is_empty() {
             self.decide(&span, is_barrier, judge);
         }
-        if overlaps && let Some(regions) = &mut self.regions {
+        self.overlaps = overlaps;
+        overlaps
+    }
+
+    /// The effects of a call that changes the log were taken in: of two that ran at the same time, nobody knows which had
+    /// its effect last.
+    #[inline]
+    pub(super) fn settle_overlap(&mut self) {
+        if std::mem::take(&mut self.overlaps)
+            && let Some(regions) = &mut self.regions
+        {
             regions.bits.overlap();
         }
-        overlaps
     }
 
     #[cold]
@@ -197,7 +228,7 @@ impl Instance {
             LogOp::GetRegionSize { region_size_sectors } => self.get_region_size(seen, *region_size_sectors, judge),
             LogOp::Status { .. } => self.answered(seen, judge),
             LogOp::Ctr { .. } => {
-                self.made();
+                self.made(seen);
                 self.answered(seen, judge);
             }
             // A resume is handed over with what the log device held, the end by itself. The other operations are those of
@@ -208,11 +239,13 @@ impl Instance {
             | LogOp::Postsuspend { .. }
             | LogOp::IsRemoteRecovering { .. } => {}
         }
+        self.settle_overlap();
     }
 
     /// The constructor has returned: everything is known from here on.
-    fn made(&mut self) {
+    fn made(&mut self, seen: &Seen) {
         let rules = self.rules;
+        self.since = Some(seen.time);
         if let (Some(regions), Some(sync_option)) = (&mut self.regions, self.facts.sync_option) {
             let region_count = regions.bits.region_count();
             let slots = usize::try_from(region_count).unwrap_or_default();
@@ -223,7 +256,7 @@ impl Instance {
 
     #[inline]
     fn mark_region(&mut self, seen: &Seen, region: Region, judge: &mut Judge<'_>) {
-        self.worker = Some(seen.tid);
+        self.works(seen);
         self.serial(seen, false, judge);
         let Some(regions) = &mut self.regions else { return judge.unknown(Comparison::Mark) };
         let in_sync = regions.bits.in_sync(region);
@@ -237,7 +270,7 @@ impl Instance {
 
     #[inline]
     fn clear_region(&mut self, seen: &Seen, region: Region, judge: &mut Judge<'_>) {
-        self.worker = Some(seen.tid);
+        self.works(seen);
         self.serial(seen, false, judge);
         let Some(regions) = &mut self.regions else { return judge.unknown(Comparison::Clear) };
         let in_sync = regions.bits.in_sync(region);
@@ -276,7 +309,8 @@ impl Instance {
         let of_legs = of_legs.map(|model| differ(Answer::Happened(flushed_legs), Answer::Happened(model)));
         // A core log has no legs to flush.
         let compared = if is_core { 1 } else { 2 };
-        for (comparison, outcome) in [(Comparison::Flush, kinds), (Comparison::LegFlush, of_legs)].into_iter().take(compared)
+        for (comparison, outcome) in
+            [(Comparison::Flush, kinds), (Comparison::LegFlush, of_legs)].into_iter().take(compared)
         {
             match outcome {
                 None => judge.unknown(comparison),
@@ -298,11 +332,15 @@ impl Instance {
             other => Answer::Other(other),
         };
         if can_block {
-            self.worker = Some(seen.tid);
+            self.works(seen);
         }
+        // That a region was in sync is told before a change that takes that back. That it was not may be older than a change.
+        let teaches = can_block || (result == 1 && self.is_after_losses(&seen.span()));
         let Some(regions) = &mut self.regions else { return judge.unknown(Comparison::InSync) };
         let predicted = regions.bits.in_sync(region);
-        if can_block && let Answer::InSync(in_sync) = kernel && predicted != Some(in_sync) {
+        if let Answer::InSync(in_sync) = kernel
+            && (predicted.is_none() && teaches || can_block && predicted != Some(in_sync))
+        {
             regions.bits.adopt_in_sync(region, in_sync);
         }
         match predicted.map(Answer::InSync) {
@@ -318,7 +356,7 @@ impl Instance {
 
     #[inline]
     fn get_resync_work(&mut self, seen: &Seen, region: Option<Region>, result: i32, judge: &mut Judge<'_>) {
-        self.worker = Some(seen.tid);
+        self.works(seen);
         self.serial(seen, true, judge);
         self.review_learned(&seen.span(), false);
         let Some(regions) = &mut self.regions else { return judge.unknown(Comparison::ResyncWork) };
@@ -348,7 +386,7 @@ impl Instance {
     }
 
     fn set_region_sync(&mut self, seen: &Seen, region: Region, in_sync: bool, judge: &mut Judge<'_>) {
-        self.worker = Some(seen.tid);
+        self.works(seen);
         self.serial(seen, false, judge);
         self.review_learned(&seen.span(), true);
         if let Some(regions) = &mut self.regions {
@@ -430,11 +468,12 @@ impl Instance {
                 self.disk_resumed(seen, judge);
             }
         }
+        self.settle_overlap();
     }
 
     /// Compares what a disk log has read from its device with what was thought to be there.
     fn disk_resumed(&mut self, seen: &Seen, judge: &mut Judge<'_>) {
-        let asked = self.asked.take_if(|asked| asked.seen.tid == seen.tid);
+        let asked = self.take_asked(seen);
         let Some(regions) = &mut self.regions else { return };
         let predicted = regions.bits.sync_count();
         let Some(count) = asked.and_then(|asked| asked.sync_count) else {
@@ -463,9 +502,25 @@ impl Instance {
         }
     }
 
+    /// The log is asked what it is, in a call that has still to return.
+    pub(super) fn ask(&mut self, asked: Asked, judge: &mut Judge<'_>) {
+        let is_same = |other: &Asked| other.seen.tid == asked.seen.tid;
+        let obsolete = self.asked.iter().position(is_same).or((self.asked.len() >= ASKED_MAX).then_some(0));
+        if let Some(place) = obsolete {
+            self.asked.remove(place);
+            judge.unknown(Comparison::Status);
+        }
+        self.asked.push(asked);
+    }
+
+    fn take_asked(&mut self, seen: &Seen) -> Option<Asked> {
+        let place = self.asked.iter().position(|asked| asked.seen.tid == seen.tid)?;
+        Some(self.asked.swap_remove(place))
+    }
+
     /// The call is over in which the log was asked what it is: compares its sync count.
     pub(super) fn answered(&mut self, seen: &Seen, judge: &mut Judge<'_>) {
-        let Some(asked) = self.asked.take_if(|asked| asked.seen.tid == seen.tid) else { return };
+        let Some(asked) = self.take_asked(seen) else { return };
         let Some(count) = asked.sync_count else { return };
         let Some(regions) = &mut self.regions else { return judge.unknown(Comparison::Status) };
         let span = Span { from: asked.seen.time, to: seen.time.max(asked.seen.time), tid: seen.tid };
@@ -619,7 +674,12 @@ impl Instance {
         judge: &mut Judge<'_>,
     ) {
         let difference = self.difference(seen, comparison, region, answers, RESTS_ON_SYNC, judge);
-        self.suspect_unless_overlapped(difference, seen.span(), judge);
+        let span = seen.span();
+        if self.worker == Some(seen.tid) || self.is_after_losses(&span) {
+            self.suspect_unless_overlapped(difference, span, judge);
+        } else {
+            judge.concurrent(comparison);
+        }
     }
 
     fn suspect_unless_overlapped(&mut self, difference: Difference, span: Span, judge: &mut Judge<'_>) {

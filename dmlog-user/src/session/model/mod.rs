@@ -88,8 +88,9 @@ impl Sight {
         let Some(facts) = facts else { return Self { bits: true, hash: true, from: MonoNs(0) } };
         let sees = |wanted: &u16| {
             let Some(wanted) = hooks::HOOKS.get(usize::from(*wanted)) else { return false };
-            let is_wanted =
-                |hook: &&crate::event::facts::HookCoverage| hook.function == wanted.function && hook.module == wanted.module;
+            let is_wanted = |hook: &&crate::event::facts::HookCoverage| {
+                hook.function == wanted.function && hook.module == wanted.module
+            };
             let probe = facts.coverage.iter().find(is_wanted).map(|hook| hook.probe);
             // A hook that the facts do not speak of was not left out: traces of other makers carry none at all.
             matches!(probe, None | Some(Probe::Fentry | Probe::Kprobe))
@@ -162,7 +163,7 @@ impl Models {
     pub fn undecided(&self) -> impl Iterator<Item = (LogId, Comparison)> {
         self.instances.iter().flatten().flat_map(|entry| {
             let Instance { log, suspects, asked, .. } = &entry.instance;
-            let status = asked.as_ref().map(|_not_answered| Comparison::Status);
+            let status = asked.iter().map(|_not_answered| Comparison::Status);
             suspects.undecided().chain(status).map(move |comparison| (*log, comparison))
         })
     }
@@ -343,9 +344,11 @@ impl Models {
         let entry = |log: LogId| self.instances.get(log.0 as usize)?.as_deref();
         let own = &entry(log).filter(|entry| entry.epoch == self.epoch)?.instance;
         let device = own.facts.log_device?;
-        let mut others = self.instances.iter().flatten().filter(|other| {
-            other.instance.log != log && other.instance.facts.log_device == Some(device)
-        });
+        let mut others = self
+            .instances
+            .iter()
+            .flatten()
+            .filter(|other| other.instance.log != log && other.instance.facts.log_device == Some(device));
         let (other, none) = (others.next(), others.next());
         if none.is_some() {
             return None;
@@ -373,9 +376,7 @@ impl Models {
         compare_region_count(instance, seen, identity, &mut judge);
         if identity.sync_count.is_some() {
             let asked = Asked { seen: *seen, sync_count: identity.sync_count, flush_failed: identity.flush_failed };
-            if instance.asked.replace(asked).is_some() {
-                judge.unknown(Comparison::Status);
-            }
+            instance.ask(asked, &mut judge);
         }
         let is_followed = sight.bits && matches!(instance.facts.log_type, Some(LogType::Core | LogType::Disk));
         let (None, Some(region_count), true) = (&instance.regions, identity.region_count, is_followed) else { return };

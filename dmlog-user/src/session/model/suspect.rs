@@ -95,9 +95,7 @@ impl Suspects {
 
     /// Those about the sync count: another answer has shown that the model is wrong there.
     pub(super) fn take_counts(&mut self) -> Vec<Suspect> {
-        let is_count = |s: &mut Suspect| {
-            matches!(s.difference.comparison, Comparison::SyncCount | Comparison::Status)
-        };
+        let is_count = |s: &mut Suspect| matches!(s.difference.comparison, Comparison::SyncCount | Comparison::Status);
         self.list.extract_if(.., is_count).collect()
     }
 
