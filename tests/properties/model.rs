@@ -12,7 +12,9 @@ use crate::simulation::kernel::{Setup, run};
 
 fn fold(facts: &CaptureFacts, items: &[Item], rules: Rules) -> ModelSummary {
     let mut session = Session::new(Some(facts), Settings::default()).with_rules(Some(facts), rules);
-    items.iter().for_each(|item| session.apply(item));
+    for item in items {
+        session.apply(item);
+    }
     session.snapshot(1).model.unwrap()
 }
 

@@ -61,13 +61,11 @@ pub fn run(args: &Args) -> Result<Exit, Failure> {
     let mut out = io::stdout().lock();
     let written = out.write_all(text.as_bytes()).and_then(|()| out.flush()).context("cannot write to stdout");
     let diverges = snapshot.model.is_some_and(|model| model.divergences > 0);
-    match failure {
-        Some(error) => Err(file.failure(error)),
-        None => {
-            let exit = if diverges { Exit::Failed } else { Exit::Done };
-            written.map(|()| exit).map_err(|error| Failure::new(Exit::Io, error))
-        }
+    if let Some(error) = failure {
+        return Err(file.failure(error));
     }
+    let exit = if diverges { Exit::Failed } else { Exit::Done };
+    written.map(|()| exit).map_err(|error| Failure::new(Exit::Io, error))
 }
 
 /// Appends what the models of the logs say: a table for each mirror, and each difference with the events before it.

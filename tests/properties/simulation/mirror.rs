@@ -34,6 +34,7 @@ pub(super) struct Bio {
 pub(super) type Device = Option<Vec<bool>>;
 
 #[derive(Debug)]
+#[expect(clippy::struct_excessive_bools, reason = "flags of three structures of the kernel")]
 pub(super) struct Mirror {
     pub(super) id: u32,
     pub(super) log: Oracle,
@@ -130,20 +131,14 @@ impl Mirror {
         };
         let is_nosync = self.log.sync_option == SyncOption::Nosync;
         for (number, region) in self.log.state.iter_mut().enumerate() {
-            region.clean = match held.get(number) {
-                Some(clean) => *clean,
-                None => {
-                    if is_nosync {
-                        self.log.touched_cleaned = true;
-                    } else {
-                        self.log.touched_dirtied = true;
-                    }
-                    is_nosync
-                }
-            };
+            region.clean = held.get(number).copied().unwrap_or(is_nosync);
+            if held.len() <= number {
+                self.log.touched_cleaned |= is_nosync;
+                self.log.touched_dirtied |= !is_nosync;
+            }
             region.in_sync = region.clean;
         }
-        if self.log.state.len() % 64 != 0 {
+        if !self.log.state.len().is_multiple_of(64) {
             self.log.touched_dirtied = true;
         }
         self.log.sync_count = self.log.state.iter().filter(|region| region.in_sync).count() as u64;

@@ -14,3 +14,4 @@ pub(crate) mod capture;
 pub(crate) mod kernel;
 mod mirror;
 mod threads;
+mod worker;

@@ -26,7 +26,7 @@ pub(super) enum Step {
 }
 
 /// What a call does, or the code between calls.
-#[derive(Clone, Debug)]
+#[derive(Clone, Copy, Debug)]
 pub(super) enum Action {
     // Operations of the log.
     InSync { region: usize, can_block: bool },

@@ -74,6 +74,15 @@ pub(super) struct Flushed {
     pub(super) is_concurrent: bool,
 }
 
+/// The model's answer to `get_resync_work`.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Work {
+    /// It knows too little.
+    Unknown,
+    /// The region that is handed out, if any.
+    Known(Option<Region>),
+}
+
 /// Bits and what is known of them.
 #[derive(Clone, Debug)]
 pub(super) struct KnownBits {
@@ -222,22 +231,26 @@ impl KnownBits {
     }
 
     /// `get_resync_work` has answered: gives the model's answer if it had one, and goes on from the kernel's.
-    pub(super) fn get_resync_work(&mut self, kernel: Option<Region>) -> Option<Option<Region>> {
+    pub(super) fn get_resync_work(&mut self, kernel: Option<Region>) -> Work {
         if self.rules == Rules::SearchStartsOver {
             self.bits.sync_search = 0;
         }
         let LogBits { sync_search, touched_cleaned, .. } = self.bits;
         let is_known = self.known.has(Known::SEARCH | Known::RECOVERING);
         let found = self.bits.get_resync_work();
-        let predicted = (is_known && found.is_none_or(|region| self.sync_known.get(region))).then_some(found);
-        if predicted != Some(kernel) {
+        let predicted = match found {
+            _ if !is_known => Work::Unknown,
+            Some(region) if !self.sync_known.get(region) => Work::Unknown,
+            found => Work::Known(found),
+        };
+        if predicted != Work::Known(kernel) {
             if let Some(region) = found {
                 self.bits.recovering.remove(region);
             }
             self.bits.sync_search = sync_search;
             self.bits.touched_cleaned = touched_cleaned;
             self.adopt_resync_work(kernel);
-            if predicted.is_some() {
+            if predicted != Work::Unknown {
                 self.known.remove(Known::SYNC_COUNT);
             }
         }
@@ -283,21 +296,11 @@ impl KnownBits {
             self.known.remove(Known::SYNC_COUNT);
         }
         if in_sync {
-            self.bits.in_sync.insert(region)
+            self.bits.in_sync.insert(region);
         } else {
-            self.bits.in_sync.remove(region)
+            self.bits.in_sync.remove(region);
         }
         self.sync_known.insert(region);
-    }
-
-    /// Takes over what the kernel said of a region.
-    pub(super) fn adopt_clean(&mut self, region: Region, is_clean: bool) {
-        if is_clean {
-            self.bits.clean.insert(region)
-        } else {
-            self.bits.clean.remove(region)
-        }
-        self.clean_known.insert(region);
     }
 
     /// Takes over the kernel's count. Under dm-mirror it is the number of regions in sync, because a region is set in sync

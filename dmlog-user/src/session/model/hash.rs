@@ -64,6 +64,15 @@ enum FlushFailure {
     Possible,
 }
 
+/// What `dm_rh_mark_nosync` was called for, and the log was not told yet.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Told {
+    Nothing,
+    Region(Region),
+    /// The region could not be read.
+    SomeRegion,
+}
+
 /// What an event of the kernel is to the model.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Verdict {
@@ -93,7 +102,7 @@ pub(super) struct RegionHash {
     due_count: usize,
     /// `dm_rh_mark_nosync` was called for a bio of this region and the log was not told yet: the bio is a write, or a flush
     /// or discard request.
-    nosync: Option<Option<Region>>,
+    nosync: Told,
     flush_failure: FlushFailure,
     rules: Rules,
 }
@@ -109,7 +118,7 @@ impl RegionHash {
             batch: 0,
             due: Vec::new(),
             due_count: 0,
-            nosync: None,
+            nosync: Told::Nothing,
             flush_failure: if is_new { FlushFailure::No } else { FlushFailure::Unknown },
             rules,
         }
@@ -126,7 +135,7 @@ impl RegionHash {
         self.is_used = true;
         self.due.clear();
         self.due_count = 0;
-        self.nosync = None;
+        self.nosync = Told::Nothing;
         if self.flush_failure == FlushFailure::No {
             self.flush_failure = FlushFailure::Unknown;
         }
@@ -302,8 +311,8 @@ impl RegionHash {
         } else {
             let slot = self.get(region);
             // A region that could not be read may be this one.
-            if self.nosync.is_some_and(|told| told.is_none_or(|told| told == region)) {
-                self.nosync = None;
+            if self.nosync == Told::Region(region) || self.nosync == Told::SomeRegion {
+                self.nosync = Told::Nothing;
             }
             self.set(region, Slot { states: NOSYNC, marks: 0, pending: slot.pending });
         }
@@ -312,15 +321,15 @@ impl RegionHash {
     /// `dm_rh_mark_nosync` begins for a bio of this region.
     pub(super) fn mark_nosync(&mut self, region: Option<Region>) {
         self.settle_mark_nosync();
-        self.nosync = Some(region);
+        self.nosync = region.map_or(Told::SomeRegion, Told::Region);
     }
 
     /// The worker does something else: a `dm_rh_mark_nosync` that did not tell the log was for a flush or discard request.
     #[inline]
     pub(super) fn settle_mark_nosync(&mut self) {
-        if self.nosync.is_some() {
+        if self.nosync != Told::Nothing {
             // `if (bio->bi_opf & REQ_PREFLUSH) { rh->flush_failure = 1; return; }`
-            self.nosync = None;
+            self.nosync = Told::Nothing;
             self.flush_failure = FlushFailure::Possible;
         }
     }
@@ -354,7 +363,7 @@ impl RegionHash {
     /// Whether a flush request may have failed, so that a region becomes nosync when its last write ends.
     #[inline]
     fn may_fail(&self) -> bool {
-        self.flush_failure != FlushFailure::No || self.nosync.is_some()
+        self.flush_failure != FlushFailure::No || self.nosync != Told::Nothing
     }
 
     fn adopt(&mut self, region: Region, slot: Slot, state: u8) {

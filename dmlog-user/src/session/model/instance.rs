@@ -6,7 +6,7 @@
 
 use dmlog_common::hooks;
 
-use super::bits::{Flushed, Image, KnownBits};
+use super::bits::{Flushed, KnownBits, Work};
 use super::finding::{Answer, Standing};
 use super::hash::{RegionHash, Verdict};
 use super::judge::Judge;
@@ -27,9 +27,6 @@ pub(super) const RESTS_ON_SYNC: u16 = hooks::CORE_GET_RESYNC_WORK;
 pub(super) const RESTS_ON_MARKS: u16 = hooks::CORE_MARK_REGION;
 /// Predictions from facts rest on no hook.
 pub(super) const RESTS_ON_NOTHING: u16 = u16::MAX;
-
-/// Calls in which a log was asked what it is and that have still to return; each is a thread's own.
-const ASKED_MAX: usize = 4;
 
 /// What is known of the log itself.
 #[derive(Clone, Copy, Debug, Default)]
@@ -70,15 +67,15 @@ pub(super) struct Instance {
     /// When the first such call was over since events may have been missing. Whatever was missed came before it.
     since: Option<MonoNs>,
     /// The last call that changes the log, or may.
-    last: Option<Span>,
+    pub(super) last: Option<Span>,
     /// The call that is being taken in may have run at the same time as that one.
     overlaps: bool,
     /// A sync count was learned from an answer that a change, still to be told, may overlap.
-    learned: Option<Span>,
+    pub(super) learned: Option<Span>,
     /// Result of the flush of the legs within the flush that is under way, and its thread.
-    legs: Option<(u32, i32)>,
+    pub(super) legs: Option<(u32, i32)>,
     /// The log was resumed, and recovery has not been allowed since.
-    is_resumed: bool,
+    pub(super) is_resumed: bool,
     rules: Rules,
 }
 
@@ -376,9 +373,9 @@ impl Instance {
             hash.recover(region);
         }
         match predicted {
-            None => judge.unknown(Comparison::ResyncWork),
-            Some(model) if model == kernel => judge.equal(Comparison::ResyncWork),
-            Some(model) => {
+            Work::Unknown => judge.unknown(Comparison::ResyncWork),
+            Work::Known(model) if model == kernel => judge.equal(Comparison::ResyncWork),
+            Work::Known(model) => {
                 let answers = (Answer::Region(kernel), Answer::Region(model));
                 self.differs(seen, Comparison::ResyncWork, None, answers, RESTS_ON_SYNC, judge);
             }
@@ -436,108 +433,6 @@ impl Instance {
             Some(known) => {
                 let answers = (Answer::Sectors(u64::from(sectors)), Answer::Sectors(u64::from(known)));
                 self.differs(seen, Comparison::RegionSize, None, answers, RESTS_ON_NOTHING, judge);
-            }
-        }
-    }
-
-    /// `resume` has returned. `image` is what the log device of a disk log held, if that is known.
-    pub(super) fn resume(
-        &mut self,
-        seen: &Seen,
-        by: LogImpl,
-        result: i32,
-        image: Option<Image>,
-        judge: &mut Judge<'_>,
-    ) {
-        self.serial(seen, false, judge);
-        self.is_resumed = true;
-        (self.learned, self.legs) = (None, None);
-        let Some(regions) = &mut self.regions else { return };
-        match by {
-            LogImpl::Userspace => {}
-            LogImpl::Core => {
-                regions.bits.core_resume();
-                self.answered(seen, judge);
-            }
-            LogImpl::Disk => {
-                if let Some(hash) = &mut regions.hash {
-                    hash.log_was_read_anew();
-                }
-                // If it failed, whether the bits could be read is not known.
-                regions.bits.disk_resume(image.filter(|_| result == 0), self.facts.sync_option, result == 0);
-                self.disk_resumed(seen, judge);
-            }
-        }
-        self.settle_overlap();
-    }
-
-    /// Compares what a disk log has read from its device with what was thought to be there.
-    fn disk_resumed(&mut self, seen: &Seen, judge: &mut Judge<'_>) {
-        let asked = self.take_asked(seen);
-        let Some(regions) = &mut self.regions else { return };
-        let predicted = regions.bits.sync_count();
-        let Some(count) = asked.and_then(|asked| asked.sync_count) else {
-            return judge.unknown(Comparison::Resume);
-        };
-        match predicted {
-            Some(model) if model == count => judge.equal(Comparison::Resume),
-            Some(model) => {
-                regions.bits.adopt_resumed_count(count);
-                let answers = (Answer::Regions(count), Answer::Regions(model));
-                // What the table says to forget cannot be on the device.
-                let reads_device = self.facts.sync_option == Some(SyncOption::Default);
-                let standing =
-                    if reads_device { Standing::LogDevice } else { Standing::Open { rests_on: RESTS_ON_SYNC } };
-                let difference = self.difference(seen, Comparison::Resume, None, answers, RESTS_ON_SYNC, judge);
-                judge.differs(&difference, standing, self.recent.lines());
-            }
-            None => {
-                judge.unknown(Comparison::Resume);
-                if count == 0 || count == regions.bits.region_count() {
-                    regions.bits.adopt_resumed_count(count);
-                } else {
-                    regions.bits.adopt_sync_count(count);
-                }
-            }
-        }
-    }
-
-    /// The log is asked what it is, in a call that has still to return.
-    pub(super) fn ask(&mut self, asked: Asked, judge: &mut Judge<'_>) {
-        let is_same = |other: &Asked| other.seen.tid == asked.seen.tid;
-        let obsolete = self.asked.iter().position(is_same).or((self.asked.len() >= ASKED_MAX).then_some(0));
-        if let Some(place) = obsolete {
-            self.asked.remove(place);
-            judge.unknown(Comparison::Status);
-        }
-        self.asked.push(asked);
-    }
-
-    fn take_asked(&mut self, seen: &Seen) -> Option<Asked> {
-        let place = self.asked.iter().position(|asked| asked.seen.tid == seen.tid)?;
-        Some(self.asked.swap_remove(place))
-    }
-
-    /// The call is over in which the log was asked what it is: compares its sync count.
-    pub(super) fn answered(&mut self, seen: &Seen, judge: &mut Judge<'_>) {
-        let Some(asked) = self.take_asked(seen) else { return };
-        let Some(count) = asked.sync_count else { return };
-        let Some(regions) = &mut self.regions else { return judge.unknown(Comparison::Status) };
-        let span = Span { from: asked.seen.time, to: seen.time.max(asked.seen.time), tid: seen.tid };
-        regions.bits.adopt_flush_failed(asked.flush_failed);
-        match regions.bits.sync_count() {
-            Some(model) if model == count => judge.equal(Comparison::Status),
-            Some(model) => {
-                let answers = (Answer::Regions(count), Answer::Regions(model));
-                let difference = self.difference(seen, Comparison::Status, None, answers, RESTS_ON_SYNC, judge);
-                self.suspect_unless_overlapped(difference, span, judge);
-            }
-            None => {
-                judge.unknown(Comparison::Status);
-                if self.last.is_none_or(|last| last.is_before(&span)) {
-                    regions.bits.adopt_sync_count(count);
-                    self.learned = Some(span);
-                }
             }
         }
     }
@@ -629,7 +524,7 @@ impl Instance {
         }
     }
 
-    fn difference(
+    pub(super) fn difference(
         &self,
         seen: &Seen,
         comparison: Comparison,
@@ -682,7 +577,7 @@ impl Instance {
         }
     }
 
-    fn suspect_unless_overlapped(&mut self, difference: Difference, span: Span, judge: &mut Judge<'_>) {
+    pub(super) fn suspect_unless_overlapped(&mut self, difference: Difference, span: Span, judge: &mut Judge<'_>) {
         if self.last.is_some_and(|last| !last.is_before(&span)) {
             judge.concurrent(difference.comparison);
         } else {

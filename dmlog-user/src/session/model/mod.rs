@@ -36,6 +36,7 @@ use self::rules::Rules;
 use self::seen::Seen;
 use self::tally::{Comparison, Tally};
 
+mod asked;
 mod bits;
 pub mod finding;
 mod hash;

@@ -18,7 +18,9 @@ fn rows(models: &Models, tally: &Tally) -> Rows {
 
 fn fold(facts: Option<&CaptureFacts>, events: &[Event]) -> (Models, Tally) {
     let (mut models, mut tally) = (Models::new(facts, Rules::Kernel), Tally::default());
-    events.iter().for_each(|event| models.apply(event, &mut tally, true));
+    for event in events {
+        models.apply(event, &mut tally, true);
+    }
     (models, tally)
 }
 

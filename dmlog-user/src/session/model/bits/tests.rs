@@ -1,4 +1,4 @@
-use super::{Flushed, Image, KnownBits};
+use super::{Flushed, Image, KnownBits, Work};
 use crate::event::ids::Region;
 use crate::event::op::FlushKind;
 use crate::log::arguments::SyncOption;
@@ -21,7 +21,9 @@ fn flushed(kind: FlushKind, legs: Option<i32>, result: i32) -> Flushed {
 
 fn image(region_count: u64, dirty: &[u64]) -> Image {
     let mut clean = RegionSet::new_full(region_count);
-    dirty.iter().for_each(|region| clean.remove(Region(*region)));
+    for region in dirty {
+        clean.remove(Region(*region));
+    }
     Image { clean, known: RegionSet::new_full(region_count) }
 }
 
@@ -70,35 +72,35 @@ fn a_count_of_all_or_none_tells_every_region() {
 #[test]
 fn a_search_tells_what_it_passes_over() {
     let mut bits = old(4);
-    assert_eq!(bits.get_resync_work(Some(R[1])), None);
+    assert_eq!(bits.get_resync_work(Some(R[1])), Work::Unknown);
     assert_eq!((bits.in_sync(R[0]), bits.in_sync(R[1])), (None, Some(false)), "where it began is not known");
-    assert_eq!(bits.get_resync_work(Some(R[3])), None, "what is behind it is not known");
+    assert_eq!(bits.get_resync_work(Some(R[3])), Work::Unknown, "what is behind it is not known");
     assert_eq!((bits.in_sync(R[2]), bits.in_sync(R[3])), (Some(true), Some(false)));
-    assert_eq!(bits.get_resync_work(None), Some(None), "it is at the end");
+    assert_eq!(bits.get_resync_work(None), Work::Known(None), "it is at the end");
 }
 
 #[test]
 fn a_search_that_finds_nothing_tells_that_all_ahead_is_in_sync() {
     let mut bits = old(200);
     bits.core_resume();
-    assert_eq!(bits.get_resync_work(None), None);
+    assert_eq!(bits.get_resync_work(None), Work::Unknown);
     assert!((0..200).all(|region| bits.in_sync(Region(region)) == Some(true)));
 }
 
 #[test]
 fn a_region_that_is_recovering_is_not_offered() {
     let mut bits = new(4);
-    assert_eq!(bits.get_resync_work(Some(R[0])), Some(Some(R[0])));
+    assert_eq!(bits.get_resync_work(Some(R[0])), Work::Known(Some(R[0])));
     bits.core_resume();
-    assert_eq!(bits.get_resync_work(Some(R[1])), Some(Some(R[1])), "region 0 is still recovering");
+    assert_eq!(bits.get_resync_work(Some(R[1])), Work::Known(Some(R[1])), "region 0 is still recovering");
 }
 
 #[test]
 fn after_another_answer_the_model_goes_on_from_the_kernels() {
     let mut bits = new(4);
-    assert_eq!(bits.get_resync_work(Some(R[2])), Some(Some(R[0])));
+    assert_eq!(bits.get_resync_work(Some(R[2])), Work::Known(Some(R[0])));
     assert_eq!((bits.in_sync(R[0]), bits.in_sync(R[2]), bits.sync_count()), (Some(true), Some(false), None));
-    assert_eq!(bits.get_resync_work(Some(R[3])), Some(Some(R[3])));
+    assert_eq!(bits.get_resync_work(Some(R[3])), Work::Known(Some(R[3])));
     bits.adopt_in_sync(R[3], true);
     assert_eq!(bits.in_sync(R[3]), Some(true));
 }
@@ -185,7 +187,7 @@ fn a_device_that_nobody_knows_tells_nothing_but_by_its_count() {
     let mut bits = new(4);
     bits.disk_resume(None, Some(SyncOption::Default), true);
     assert_eq!((bits.is_clean(R[0]), bits.in_sync(R[0]), bits.sync_count()), (None, None, None));
-    assert_eq!(bits.get_resync_work(Some(R[2])), None, "the search is known to begin anew");
+    assert_eq!(bits.get_resync_work(Some(R[2])), Work::Unknown, "the search is known to begin anew");
     assert_eq!((bits.in_sync(R[0]), bits.in_sync(R[2])), (Some(true), Some(false)));
     bits.disk_resume(None, Some(SyncOption::Default), true);
     bits.adopt_resumed_count(0);
