@@ -2,6 +2,7 @@
 
 #![expect(clippy::unwrap_used, reason = "a test that cannot go on panics, and a panic has a place")]
 
+mod cursor;
 mod damage;
 mod hostile;
 mod model;

@@ -8,7 +8,7 @@ use dmlog_user::session::{Session, Settings};
 use dmlog_user::trace::reader::TraceReader;
 
 /// Committed traces of every schema version.
-fn recordings() -> Vec<PathBuf> {
+pub(crate) fn recordings() -> Vec<PathBuf> {
     let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("../tests/traces/data");
     let versions = std::fs::read_dir(folder).unwrap().map(|entry| entry.unwrap().path()).filter(|path| path.is_dir());
     let mut paths: Vec<PathBuf> = versions

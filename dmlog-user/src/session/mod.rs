@@ -25,8 +25,10 @@ use self::model::Models;
 use self::model::rules::Rules;
 use self::window::{Moment, Phase, Window};
 
+pub mod cursor;
 pub mod device;
 pub mod difference;
+mod footprint;
 pub mod logs;
 pub mod model;
 pub mod snapshot;

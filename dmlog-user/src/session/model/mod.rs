@@ -160,6 +160,18 @@ impl Models {
         self.not_modelled
     }
 
+    /// About how much memory the models take, in bytes.
+    pub fn footprint_bytes(&self) -> usize {
+        // A slot and an epoch in the hash; and bits in five sets.
+        const REGION_BYTES: usize = 6;
+        // Mostly the last events.
+        const INSTANCE_BYTES: usize = 4 << 10;
+        self.regions * REGION_BYTES
+            + self.live * INSTANCE_BYTES
+            + self.instances.len() * size_of::<Option<Box<Entry>>>()
+            + self.findings.kept().len() * INSTANCE_BYTES
+    }
+
     /// Answers of a log of which it is not decided yet whether they can be compared.
     pub fn undecided(&self) -> impl Iterator<Item = (LogId, Comparison)> {
         self.instances.iter().flatten().flat_map(|entry| {
