@@ -24,6 +24,7 @@ use crate::event::op::{Event, Identity, LogImpl, LogOp, MirrorOp, Op, RegionHash
 use crate::log::arguments::SyncOption;
 use crate::log::dirty_log::LogType;
 use crate::log::geometry::LogGeometry;
+use crate::log::region_set::RegionSet;
 use dmlog_common::hooks;
 
 use self::bits::{Image, KnownBits};
@@ -179,6 +180,14 @@ impl Models {
             let status = asked.iter().map(|_not_answered| Comparison::Status);
             suspects.undecided().chain(status).map(move |comparison| (*log, comparison))
         })
+    }
+
+    /// Clean bits that the device of a disk log holds by now, and the regions of which they say the truth; `None` if its last
+    /// write was not seen to succeed.
+    pub fn on_device(&self, log: LogId) -> Option<(RegionSet, RegionSet)> {
+        let entry = self.instances.get(log.0 as usize)?.as_ref().filter(|entry| entry.epoch == self.epoch)?;
+        let Image { clean, known } = entry.instance.regions.as_ref()?.bits.image()?;
+        Some((clean, known))
     }
 
     /// Takes in an event. Comparisons are counted in `tally`, if the event is `inside` the window that is looked at.
