@@ -1,5 +1,9 @@
 //! `verify`: the summary, and which damage gives which exit code.
 
+use dmlog_user::event::facts::CaptureFacts;
+use dmlog_user::event::text::parse::parse;
+use dmlog_user::trace::writer::TraceWriter;
+
 use crate::program::{Run, file, items, run, run_with_stdin, trace};
 
 fn verify(name: &str, bytes: &[u8]) -> Run {
@@ -72,4 +76,49 @@ fn verify_says_where_a_byte_was_changed() {
     assert!(run.stderr.contains(", at byte "), "{}", run.stderr);
     assert_eq!(run.stderr.lines().count(), 1);
     assert!(line(&run, "tail")[0].starts_with("corrupt behind batch "), "{}", run.stdout);
+}
+
+/// The events of a scenario as a trace.
+fn scenario(case: &str) -> Vec<u8> {
+    let path = std::path::Path::new(env!("CARGO_MANIFEST_DIR")).join("../tests/scenarios/cases").join(case);
+    let text = std::fs::read_to_string(path).unwrap();
+    let (_, events) = text.split_once("[events]\n").unwrap();
+    let (events, _) = events.split_once("\n[report]").unwrap();
+    let mut bytes = Vec::new();
+    let mut writer = TraceWriter::new(&mut bytes, &CaptureFacts::default()).unwrap();
+    for line in events.lines().filter(|line| !line.is_empty() && !line.starts_with('#')) {
+        writer.push(&parse(line).unwrap()).unwrap();
+    }
+    writer.finish().unwrap();
+    bytes
+}
+
+#[test]
+fn verify_ends_with_1_at_a_divergence_and_shows_what_came_before_it() {
+    let run = verify("verify-divergence.dmlog", &scenario("model_divergence.scn"));
+    assert_eq!((run.code, run.stderr.as_str()), (Some(1), ""), "{run:?}");
+    assert_eq!(line(&run, "model"), ["31 answers compared, 1 divergence"]);
+    let told = line(&run, "DIVERGENCE");
+    assert_eq!(told, ["at 0.000340 s vg/odd log 1, get_resync_work"]);
+    assert!(run.stdout.contains("\nkernel region 2, model no region\n"), "{}", run.stdout);
+    let context: Vec<&str> = run.stdout.lines().filter(|line| line.starts_with("  10.000")).collect();
+    assert_eq!(context.len(), 16, "{}", run.stdout);
+    assert!(context[15].contains("get_resync_work region=2 result=1"), "{}", context[15]);
+    assert!(run.stdout.contains("  get_resync_work         7            1"), "{}", run.stdout);
+}
+
+#[test]
+fn a_difference_that_a_loss_may_explain_is_shown_and_no_failure() {
+    let run = verify("verify-unsettled.dmlog", &scenario("model_forgets_after_a_loss.scn"));
+    assert_eq!((run.code, run.stderr.as_str()), (Some(0), ""), "{run:?}");
+    assert_eq!(line(&run, "unsettled at").len(), 1, "{}", run.stdout);
+    assert!(run.stdout.contains("; events are missing that may explain it\n"), "{}", run.stdout);
+}
+
+#[test]
+fn a_corrupt_trace_ends_with_5_whatever_diverges_before() {
+    let mut bytes = scenario("model_divergence.scn");
+    let at = bytes.len() - 40;
+    bytes[at] ^= 0x40;
+    assert_eq!(verify("verify-corrupt.dmlog", &bytes).code, Some(5));
 }

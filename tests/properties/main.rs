@@ -7,6 +7,7 @@
 //! disk log in a file and in memory             log_device.rs
 //! disk log → crash → disk log                crash.rs
 //! a simulated mirror's work → what-if        whatif.rs (the mirror: kernel.rs)
+//! simulated mirror → capture → model          model.rs (the mirror: simulation/)
 //! ```
 
 #![expect(clippy::unwrap_used, reason = "a test that cannot go on panics, and a panic has a place")]
@@ -18,7 +19,9 @@ mod log_core;
 #[cfg(target_os = "linux")]
 mod log_device;
 mod log_disk;
+mod model;
 mod oracle;
+mod simulation;
 mod text;
 mod trace;
 mod whatif;

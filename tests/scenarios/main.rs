@@ -6,6 +6,7 @@
 mod command;
 mod hostile;
 mod pages;
+mod rules;
 mod scenario;
 
 use std::path::{Path, PathBuf};

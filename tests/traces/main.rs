@@ -2,8 +2,10 @@
 
 #![expect(clippy::unwrap_used, reason = "a test that cannot go on panics, and a panic has a place")]
 
+mod cursor;
 mod damage;
 mod hostile;
+mod model;
 mod pyarrow;
 mod real;
 mod size;

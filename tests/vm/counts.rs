@@ -14,7 +14,7 @@ use crate::support::counter::{Counter, Counts};
 use crate::support::mirrors::{LogKind, MIRROR_SECTORS, Mirror, REGION_SECTORS, prepare};
 use crate::support::recorder::{Recorder, Trace, trace_path};
 use crate::support::write::{Direct, WRITE_SECTORS};
-use crate::support::{has_module_btf, kernel, out_dir, run};
+use crate::support::{has_module_btf, is_preemptible, kernel, out_dir, run};
 
 /// Largest small trace that is taken out of the guest as an example.
 const EXAMPLE_BYTES_MAX: u64 = 120 << 10;
@@ -299,12 +299,6 @@ fn core_and_disk_created_before_and_after_probed_auto() {
 #[test]
 fn core_and_disk_created_before_and_after_probed_by_kprobe() {
     check_counts(Asked::Kprobe);
-}
-
-/// Whether the kernel preempts tasks in kernel code. Debian's 5.10 was built without that, and has no such file.
-fn is_preemptible() -> bool {
-    let model = std::fs::read_to_string("/sys/kernel/debug/sched/preempt").unwrap_or_default();
-    model.contains("(full)") || model.contains("(lazy)")
 }
 
 /// Which hooks are not fentry is written down for each kernel: a new one is a finding.

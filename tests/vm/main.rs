@@ -5,19 +5,23 @@
 //! says is compared with [`support::counter`], which asks the kernel in another way.
 //!
 //! ```text
-//! bits       a log's bitsets: those of the kernel, of its status, and of the log device
-//! counts     exact numbers, identity, whole life, probes in force
-//! overflow   a ring that is too small: kept + lost is exact
-//! storm      a storm at full speed: nothing is lost
-//! kill       the recorder dies at any moment: what is sealed is readable
-//! faults     what a user can do wrong, and what the sentence says
-//! modules    modules and tables that come, go and change
+//! bits         a log's bitsets: those of the kernel, of its status, and of the log device
+//! counts       exact numbers, identity, whole life, probes in force
+//! overflow     a ring that is too small: kept + lost is exact
+//! storm        a storm at full speed: nothing is lost
+//! kill         the recorder dies at any moment: what is sealed is readable
+//! faults       what a user can do wrong, and what the sentence says
+//! modules      modules and tables that come, go and change
+//! fidelity     the model of a log foresees what the kernel answers
+//! disk_format  logs on a device: a kernel reads ours, we read its
 //! ```
 #![expect(clippy::print_stdout, reason = "a test that cannot run says so on stdout, where the harness reads it")]
 
 mod bits;
 mod counts;
+mod disk_format;
 mod faults;
+mod fidelity;
 mod kill;
 mod modules;
 mod overflow;

@@ -172,6 +172,16 @@ metrics! {
     CPU "cpu" Index "CPU";
     TORN_BYTES "torn_tail_bytes" Bytes "torn tail";
 
+    COMPARED "compared" Count "compared";
+    UNKNOWN "unknown" Count "unknown";
+    CONCURRENT "concurrent" Count "concurrent";
+    DIVERGENCES "divergences" Count "divergences";
+    UNSETTLED "unsettled" Count "unsettled";
+    DIVERGENCES_BEYOND_LIMIT "divergences_beyond_limit" Count "divergences beyond the limit";
+    UNSETTLED_BEYOND_LIMIT "unsettled_beyond_limit" Count "unsettled beyond the limit";
+    NOT_MODELLED "logs_not_modelled" Count "logs without a model";
+    TIME "time_ns" Nanoseconds "at";
+
     CPUS "cpus" Count "CPUs";
     RING "ring_bytes" Bytes "ring";
     HOOKS_FENTRY "fentry" Count "fentry";

@@ -41,7 +41,7 @@ enum Command {
     Print(print::Args),
     /// Summarise a trace
     Report(report::Args),
-    /// Check a trace: seals and sequence
+    /// Check a trace: seals, losses, and the kernel's answers against the model of its logs
     Verify(verify::Args),
     /// Show what an on-disk log says: its header, its dirty regions, what a crash now would cost
     Inspect(inspect::Args),

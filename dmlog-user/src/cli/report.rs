@@ -120,6 +120,9 @@ fn select(snapshot: &mut Snapshot, wanted: &[String], file: &TraceFile) -> Resul
         }
     }
     snapshot.devices.retain(|device| wanted.iter().any(|name| device.is_called(name)));
+    if let Some(model) = &mut snapshot.model {
+        model.differences.retain(|found| snapshot.devices.iter().any(|device| device.name == found.device));
+    }
     Ok(())
 }
 

@@ -1,4 +1,5 @@
-//! `dmlog-top verify`: are all seals of a trace right, and what is missing from it?
+//! `dmlog-top verify`: are all seals of a trace right, what is missing from it, and did the kernel answer what the model of
+//! its logs says?
 //!
 //! Time is looked at only as far as the kernel promises it: a record's time is taken before its place in the ring, so that
 //! an interrupt may put a later one first on the same CPU. What is older than its predecessor on that CPU by more than
@@ -15,6 +16,10 @@ use super::trace_file::TraceFile;
 use crate::event::ids::MonoNs;
 use crate::event::item::{Gap, Item, LossCause};
 use crate::event::text::{cause_name, push_time};
+use crate::export::number::harmless;
+use crate::export::text::model;
+use crate::session::snapshot::{Snapshot, TOP_DEFAULT};
+use crate::session::{Session, Settings};
 use crate::trace::error::TraceError;
 use crate::trace::reader::{SealedBatch, Tail};
 
@@ -37,27 +42,78 @@ pub fn run(args: &Args) -> Result<Exit, Failure> {
     let file = TraceFile::from(args.file.as_path());
     let mut reader = file.open()?;
     let mut findings = Findings::default();
+    let mut batches = Batches::default();
+    let mut session = Session::new(Some(reader.facts()), Settings::default());
+    let mut take = |item: Item| {
+        findings.take(&item);
+        session.apply(&item);
+    };
     let failure = loop {
-        match reader.next_batch_with(|item| findings.take(&item)) {
-            Ok(Some(batch)) => findings.take_batch(&batch),
+        match reader.next_batch_with(&mut take) {
+            Ok(Some(batch)) => batches.push(&batch),
             Ok(None) => break None,
             Err(error) => break Some(error),
         }
     };
-    let text = findings.render(&file.name(), reader.tail(), failure.as_ref());
+    let mut text = findings.render(&file.name(), &batches, reader.tail(), failure.as_ref());
+    let snapshot = session.snapshot(TOP_DEFAULT);
+    render_model(&snapshot, &mut text);
     let mut out = io::stdout().lock();
     let written = out.write_all(text.as_bytes()).and_then(|()| out.flush()).context("cannot write to stdout");
-    match failure {
-        Some(error) => Err(file.failure(error)),
-        None => written.map(|()| Exit::Done).map_err(|error| Failure::new(Exit::Io, error)),
+    let diverges = snapshot.model.is_some_and(|model| model.divergences > 0);
+    if let Some(error) = failure {
+        return Err(file.failure(error));
+    }
+    let exit = if diverges { Exit::Failed } else { Exit::Done };
+    written.map(|()| exit).map_err(|error| Failure::new(Exit::Io, error))
+}
+
+/// Appends what the models of the logs say: a table for each mirror, and each difference with the events before it.
+fn render_model(snapshot: &Snapshot, out: &mut String) {
+    let Some(summary) = &snapshot.model else { return };
+    out.push_str(&format!("model    {}\n", model::verdict(summary)));
+    if summary.logs_not_modelled > 0 {
+        out.push_str(&format!(
+            "limit    {} logs have no model: too many, or too many regions\n",
+            summary.logs_not_modelled
+        ));
+    }
+    for device in &snapshot.devices {
+        if !device.comparisons.is_empty() {
+            out.push_str(&format!("\n{}", harmless(&device.name)));
+            model::comparisons(&device.comparisons, out);
+        }
+    }
+    for found in &summary.differences {
+        let label = if found.is_divergence() { "DIVERGENCE" } else { "unsettled" };
+        out.push_str(&format!("\n{label} {}\n{}\n", model::title(found), model::answers(found)));
+        for line in &found.context {
+            out.push_str(&format!("  {line}\n"));
+        }
+    }
+    let beyond = summary.divergences_beyond_limit + summary.unsettled_beyond_limit;
+    if beyond > 0 {
+        out.push_str(&format!("\nand {beyond} more, too many to keep\n"));
+    }
+}
+
+/// The batches of a trace.
+#[derive(Debug, Default)]
+struct Batches {
+    count: u64,
+    bytes: u64,
+}
+
+impl Batches {
+    fn push(&mut self, batch: &SealedBatch) {
+        self.count += 1;
+        self.bytes = batch.bytes.end;
     }
 }
 
 /// What a trace holds.
 #[derive(Debug, Default)]
 struct Findings {
-    batches: u64,
-    bytes: u64,
     events: u64,
     decode_errors: u64,
     /// Gaps, events lost in those that tell, and gaps that do not, by cause.
@@ -68,11 +124,6 @@ struct Findings {
 }
 
 impl Findings {
-    fn take_batch(&mut self, batch: &SealedBatch) {
-        self.batches += 1;
-        self.bytes = batch.bytes.end;
-    }
-
     fn take(&mut self, item: &Item) {
         match item {
             Item::Event(event) => {
@@ -98,14 +149,14 @@ impl Findings {
         }
     }
 
-    fn render(&self, name: &str, tail: Tail, failure: Option<&TraceError>) -> String {
+    fn render(&self, name: &str, batches: &Batches, tail: Tail, failure: Option<&TraceError>) -> String {
         let mut out = String::new();
         let mut line = |text: String| {
             out.push_str(&text);
             out.push('\n');
         };
         line(format!("trace    {name}"));
-        line(format!("batches  {} sealed, {} bytes", self.batches, self.bytes));
+        line(format!("batches  {} sealed, {} bytes", batches.count, batches.bytes));
         let span = self.times.map_or_else(String::new, |(first, last)| {
             let mut span = String::from(" over ");
             push_time(last.0.saturating_sub(first.0), &mut span);
@@ -127,7 +178,7 @@ impl Findings {
             line(format!("order    {} events are older than the one before on their CPU", self.backwards));
         }
         line(match (tail, failure) {
-            (_, Some(_)) => format!("tail     corrupt behind batch {}; see the error", self.batches),
+            (_, Some(_)) => format!("tail     corrupt behind batch {}; see the error", batches.count),
             (Tail::Clean, None) => "tail     clean: ended by its recorder".to_owned(),
             (Tail::Torn { bytes: 0 }, None) => {
                 "tail     torn: not ended by its recorder; nothing stands behind the last seal".to_owned()

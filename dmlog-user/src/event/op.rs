@@ -70,7 +70,7 @@ pub enum LogImpl {
 }
 
 /// The sixteen operations of `struct dm_dirty_log_type`.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum LogOp {
     /// `ctr`: 0 or a negative errno.
     Ctr { result: i32 },
@@ -118,7 +118,7 @@ pub enum FlushKind {
 }
 
 /// What dm-region-hash was asked to do. States are `DM_RH_CLEAN` 1, `DM_RH_DIRTY` 2, `DM_RH_NOSYNC` 4, `DM_RH_RECOVERING` 8.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum RegionHashOp {
     /// One write of a `dm_rh_inc_pending` call. Flush and discard bios do not count and are not here.
     IncPending { region: Option<Region>, io: IoId },

@@ -15,6 +15,7 @@ use crate::event::ids::{LogId, MonoNs};
 use crate::event::op::{Event, Identity, Io, IoKind, LogOp};
 
 use super::logs::LogState;
+use super::model::tally::Tally;
 
 /// Mirror targets that are told apart within one device. `pvmove` makes one per segment of a volume; beyond this, regions
 /// count for the last one, and their sectors are then those of that one.
@@ -51,6 +52,7 @@ pub struct Device {
     pub(super) recovery: Recovery,
     pub(super) failures: Failures,
     pub(super) consults: Consults,
+    pub(super) comparisons: Tally,
 }
 
 impl Default for Device {
@@ -77,6 +79,7 @@ impl Device {
             recovery: Recovery::default(),
             failures: Failures::default(),
             consults: Consults::default(),
+            comparisons: Tally::default(),
         }
     }
 
@@ -183,6 +186,7 @@ impl Device {
             recovery,
             failures,
             consults,
+            comparisons,
         } = other;
         let place = self.place_target(Geometry::of(identity), None);
         let mut budget = self.region_budget;
@@ -201,6 +205,7 @@ impl Device {
         self.recovery.absorb(&recovery);
         self.failures.absorb(&failures);
         self.consults.absorb(&consults);
+        self.comparisons.absorb(&comparisons);
     }
 
     /// An operation of one of its logs.

@@ -142,6 +142,17 @@ impl Logs {
         joined
     }
 
+    /// About how much memory they take, in bytes.
+    pub fn footprint_bytes(&self) -> usize {
+        self.states.len() * size_of::<LogState>()
+    }
+
+    /// Place of the device that a log's events count for.
+    pub fn device_of(&self, log: LogId) -> u32 {
+        let state = self.states.get(log.0 as usize).filter(|state| state.device != NOT_SEEN);
+        state.map_or(UNKNOWN_DEVICE, |state| state.device)
+    }
+
     /// Logs that count for the unknown device for lack of room.
     pub fn beyond_limit(&self) -> u64 {
         self.beyond_limit

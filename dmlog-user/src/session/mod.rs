@@ -3,6 +3,7 @@
 //! ```text
 //! Item ─▶ Session::apply ─┬▶ logs     (one per log instance: what its next flush carries)
 //!                         ├▶ devices  (one per mirror, which outlives its logs: every analysis)
+//!                         ├▶ models   (one per log instance: what the kernel must answer)
 //!                         └▶ losses
 //!                 Session::snapshot ─▶ Snapshot (immutable; all that outputs see)
 //! ```
@@ -20,10 +21,16 @@ use crate::event::op::{Event, Identity, Io, IoKind, MirrorOp, Op, RegionHashOp};
 
 use self::device::Device;
 use self::logs::{LogState, Logs};
+use self::model::Models;
+use self::model::rules::Rules;
 use self::window::{Moment, Phase, Window};
 
+pub mod cursor;
 pub mod device;
+pub mod difference;
+mod footprint;
 pub mod logs;
+pub mod model;
 pub mod snapshot;
 #[cfg(test)]
 mod tests;
@@ -46,6 +53,8 @@ pub struct Session {
     devices: Vec<Device>,
     outstanding: Outstanding,
     losses: Losses,
+    /// `None` if nobody asks what they say.
+    models: Option<Box<Models>>,
     events: u64,
     events_outside: u64,
 }
@@ -61,13 +70,31 @@ impl Session {
             devices: vec![Device::default()],
             outstanding: Outstanding::default(),
             losses: Losses::default(),
+            models: Some(Box::new(Models::new(facts, Rules::Kernel))),
             events: 0,
             events_outside: 0,
         }
     }
 
+    /// The same without models of the logs, where nobody asks what they say.
+    #[must_use]
+    pub fn without_models(mut self) -> Self {
+        self.models = None;
+        self
+    }
+
+    /// The same with models that follow these rules. For tests: wrong rules must be found.
+    #[must_use]
+    pub fn with_rules(mut self, facts: Option<&CaptureFacts>, rules: Rules) -> Self {
+        self.models = Some(Box::new(Models::new(facts, rules)));
+        self
+    }
+
     /// Folds one item in.
     pub fn apply(&mut self, item: &Item) {
+        if let Some(models) = &mut self.models {
+            models.apply_loss(item);
+        }
         match item {
             Item::Event(event) => self.apply_event(event),
             Item::Gap(gap) => {
@@ -103,6 +130,9 @@ impl Session {
             }
         }
         let inside = phase == Phase::Inside;
+        if let Some(models) = &mut self.models {
+            models.apply(event, &mut device.comparisons, inside);
+        }
         match &event.op {
             Op::Log(_, op) => device.apply_log_op(op, event, log, inside),
             Op::RegionHash(op) => apply_region_hash(op, event.time, device, log, &mut self.outstanding, inside),

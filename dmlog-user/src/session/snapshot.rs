@@ -7,7 +7,9 @@ use serde::Serialize;
 
 use super::Session;
 use super::device::{Device, Target};
+use super::difference::ModelSummary;
 use super::logs::UNKNOWN_DEVICE;
+use super::model::tally::ComparisonRow;
 use crate::analysis::by_name;
 use crate::analysis::consults::ConsultSummary;
 use crate::analysis::failures::FailureSummary;
@@ -36,6 +38,8 @@ pub struct Snapshot {
     pub bios_forgotten: u64,
     /// Logs that count for the unknown device because there were too many.
     pub logs_beyond_limit: u64,
+    /// Where the kernel and the model of its logs differ; `None` without models.
+    pub model: Option<ModelSummary>,
     /// Every mirror, in order of appearance; the unknown device last, if anything counts for it.
     pub devices: Vec<DeviceSnapshot>,
 }
@@ -91,6 +95,9 @@ pub struct DeviceSnapshot {
     /// Round trips to a userspace log daemon; in JSON an object by request.
     #[serde(serialize_with = "by_name")]
     pub consults: Vec<ConsultSummary>,
+    /// Answers of the kernel that were compared with the model; in JSON an object by operation.
+    #[serde(serialize_with = "by_name")]
+    pub comparisons: Vec<ComparisonRow>,
 }
 
 /// One mirror target of a device.
@@ -137,7 +144,7 @@ impl Session {
         for (place, device) in with_number {
             if device.identity().is_some() || device.ops.events() > 0 {
                 let under_way = under_way.get(place).copied().unwrap_or_default();
-                devices.push(self.device_snapshot(device, &window, under_way, top));
+                devices.push(self.device_snapshot(place, device, &window, under_way, top));
             }
         }
         Snapshot {
@@ -145,6 +152,7 @@ impl Session {
             losses: self.losses.summary(self.window.origin()),
             bios_forgotten: self.outstanding.forgotten(),
             logs_beyond_limit: self.logs.beyond_limit(),
+            model: self.model_summary(&devices),
             devices,
         }
     }
@@ -168,6 +176,7 @@ impl Session {
 
     fn device_snapshot(
         &self,
+        place: usize,
         device: &Device,
         window: &CoveredTime,
         under_way: UnderWay,
@@ -197,6 +206,7 @@ impl Session {
             recovery: device.recovery.summary(origin, left),
             failures: device.failures.summary(origin),
             consults: device.consults.summary(span_ns),
+            comparisons: self.comparisons_of(place, &device.comparisons),
         }
     }
 }
@@ -208,7 +218,8 @@ fn is_told(target: &Target) -> bool {
         || target.sync.summary(None) != SyncSummary::default()
 }
 
-fn name_of(device: &Device) -> String {
+/// What a device goes by.
+pub(super) fn name_of(device: &Device) -> String {
     match (device.identity(), device.first_log()) {
         (Some(identity), _) if !identity.name.is_empty() => identity.name.clone(),
         (Some(identity), _) => identity.device.to_string(),

@@ -5,7 +5,7 @@
 //! ff ff ff ff | 0                                                             end of the stream
 //! ```
 
-use std::io::{self, Read};
+use std::io::{self, Read, Seek, SeekFrom};
 
 use arrow_ipc::{Message, MessageHeader, root_as_message};
 
@@ -84,34 +84,44 @@ impl<R: Read> Messages<R> {
     /// Reads the next message.
     pub(crate) fn next(&mut self) -> Result<Next, Stop> {
         let start = self.offset;
+        let body_bytes = match self.next_metadata()? {
+            Head::Message { body_bytes } => body_bytes,
+            Head::Other(next) => return Ok(next),
+        };
+        if self.fill(body_bytes, Part::Body)? < body_bytes {
+            return self.torn_unless_swallowing(start);
+        }
+        Ok(Next::Message)
+    }
+
+    /// Reads the next message up to its body.
+    fn next_metadata(&mut self) -> Result<Head, Stop> {
+        let start = self.offset;
         self.body.clear();
         self.fill(PREFIX_BYTES, Part::Metadata)?;
         let Some((marker, length)) = prefix(&self.metadata) else {
-            return Ok(if self.metadata.is_empty() { Next::Nothing } else { self.torn(start) });
+            return Ok(Head::Other(if self.metadata.is_empty() { Next::Nothing } else { self.torn(start) }));
         };
         if marker != MARKER {
             // A file that grew before its data reached the disk reads as zeros after a power failure. A file that begins
             // with them is no trace.
             if start > 0 && self.metadata.iter().all(|byte| *byte == 0) && self.rest_is_zero()? {
-                return Ok(self.torn(start));
+                return Ok(Head::Other(self.torn(start)));
             }
             return Err(Fault::Marker { found: marker }.into());
         }
         if length == 0 {
-            return Ok(Next::EndMark);
+            return Ok(Head::Other(Next::EndMark));
         }
         let metadata_bytes = usize::try_from(length).ok().filter(|n| *n <= MAX_METADATA_BYTES && n % 8 == 0);
         let metadata_bytes = metadata_bytes.ok_or(Fault::MetadataLength { length })?;
         if self.fill(metadata_bytes, Part::Metadata)? < metadata_bytes {
-            return self.torn_unless_swallowing(start);
+            return self.torn_unless_swallowing(start).map(Head::Other);
         }
         let length = self.message()?.bodyLength();
         let body_bytes = usize::try_from(length).ok().filter(|n| *n <= MAX_BODY_BYTES && n % 8 == 0);
         let body_bytes = body_bytes.ok_or(Fault::BodyLength { length })?;
-        if self.fill(body_bytes, Part::Body)? < body_bytes {
-            return self.torn_unless_swallowing(start);
-        }
-        Ok(Next::Message)
+        Ok(Head::Message { body_bytes })
     }
 
     /// Is there nothing more?
@@ -155,6 +165,39 @@ impl<R: Read> Messages<R> {
         }
         Ok(self.torn(start))
     }
+}
+
+impl<R: Read + Seek> Messages<R> {
+    /// Goes to this many bytes behind the begin.
+    pub(crate) fn seek(&mut self, offset: u64) -> io::Result<()> {
+        self.source.seek(SeekFrom::Start(offset))?;
+        self.offset = offset;
+        Ok(())
+    }
+
+    /// Reads the next message without its body, which it passes over.
+    pub(crate) fn next_header(&mut self, source_bytes: u64) -> Result<Next, Stop> {
+        let start = self.offset;
+        let body_bytes = match self.next_metadata()? {
+            Head::Message { body_bytes } => body_bytes as u64,
+            Head::Other(next) => return Ok(next),
+        };
+        self.body.clear();
+        let end = self.offset.saturating_add(body_bytes);
+        if source_bytes < end {
+            return Ok(Next::Torn { bytes: source_bytes.saturating_sub(start) });
+        }
+        self.seek(end)?;
+        Ok(Next::Message)
+    }
+}
+
+/// What the begin of a message says.
+enum Head {
+    /// There is one, with a body of this length.
+    Message { body_bytes: usize },
+    /// There is none.
+    Other(Next),
 }
 
 #[derive(Clone, Copy)]

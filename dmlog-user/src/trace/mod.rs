@@ -16,6 +16,7 @@
 #![deny(clippy::indexing_slicing, reason = "traces come from outside: every byte may be wrong")]
 
 pub mod error;
+pub mod index;
 pub mod reader;
 pub mod schema;
 pub mod writer;

@@ -1,6 +1,6 @@
 //! A trace to items.
 
-use std::io::Read;
+use std::io::{Read, Seek};
 use std::ops::Range;
 
 use arrow_ipc::MessageHeader;
@@ -29,6 +29,16 @@ pub struct SealedBatch {
     pub bytes: Range<u64>,
     /// It ends the trace cleanly.
     pub is_end: bool,
+}
+
+/// A place between two batches of a trace, with what is needed to read on from there: its seals are checked as if
+/// everything before had just been read.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct BatchMark {
+    offset: u64,
+    number: u64,
+    chain: u32,
+    is_ended: bool,
 }
 
 /// How a trace ends.
@@ -133,6 +143,11 @@ impl<R: Read> TraceReader<R> {
     /// How the trace ends; known once [`next_batch`](Self::next_batch) has returned `None`.
     pub fn tail(&self) -> Tail {
         self.tail
+    }
+
+    /// The place before the next batch, for [`go_to`](Self::go_to) of this same reader.
+    pub fn mark(&self) -> BatchMark {
+        BatchMark { offset: self.sealed_end, number: self.next_number, chain: self.chain, is_ended: self.is_ended }
     }
 
     /// Appends the items of the next batch; `None` behind the last one. After an error there are no more.
@@ -280,6 +295,30 @@ impl<R: Read> TraceReader<R> {
 
     fn corrupt(&self, offset: u64, fault: Fault) -> TraceError {
         TraceError::Corrupt { batch: self.next_number, offset, fault }
+    }
+}
+
+impl<R: Read + Seek> TraceReader<R> {
+    /// Goes to a place that [`mark`](Self::mark) gave before; the next batch is the one behind it. Errors and the end are
+    /// forgotten and will be met again.
+    ///
+    /// # Errors
+    /// [`TraceError::Read`]; nothing can be read then until a place is gone to.
+    pub fn go_to(&mut self, mark: BatchMark) -> Result<(), TraceError> {
+        let BatchMark { offset, number, chain, is_ended } = mark;
+        self.is_over = true;
+        self.messages.seek(offset).map_err(|source| TraceError::Read { offset, source })?;
+        if number == 0 {
+            // The dictionaries stand before the first batch and come again.
+            self.dictionaries = [None, None, None];
+        }
+        self.sealed_end = offset;
+        self.next_number = number;
+        self.chain = chain;
+        self.is_ended = is_ended;
+        self.is_over = false;
+        self.tail = Tail::NotReached;
+        Ok(())
     }
 }
 

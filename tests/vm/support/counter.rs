@@ -4,7 +4,7 @@
 //! offsets, the same on all kernels in scope). It checks itself: a line that was lost, or a return that was missed, is a
 //! panic.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::fs;
 use std::path::Path;
 use std::time::{Duration, Instant};
@@ -54,6 +54,8 @@ pub(crate) struct Counts {
     pub(crate) flushes: [u64; 3],
     /// Calls of `get_resync_work` that gave out a region.
     pub(crate) resync_work: u64,
+    /// Regions that came in sync by recovery.
+    pub(crate) recovered: BTreeSet<u64>,
 }
 
 impl Counts {
@@ -179,6 +181,9 @@ fn count() -> Counts {
                     _ => 0,
                 };
                 counts.flushes[kind] += 1;
+            }
+            "setsync" if field("in_sync") == 1 => {
+                counts.recovered.insert(field("region").unsigned_abs());
             }
             "resync" => counts.resync_work += u64::from(field("ret") == 1),
             _ => {}

@@ -5,6 +5,7 @@ use std::process::Command;
 use std::time::{Duration, Instant};
 
 pub(crate) mod counter;
+pub(crate) mod device;
 pub(crate) mod mirrors;
 pub(crate) mod recorder;
 pub(crate) mod write;
@@ -69,6 +70,12 @@ pub(crate) fn out_dir() -> PathBuf {
 /// True where the module's functions can be probed by fentry.
 pub(crate) fn has_module_btf() -> bool {
     Path::new("/sys/kernel/btf/dm_mirror").exists()
+}
+
+/// Whether the kernel preempts tasks in kernel code. Debian's 5.10 was built without that, and has no such file.
+pub(crate) fn is_preemptible() -> bool {
+    let model = std::fs::read_to_string("/sys/kernel/debug/sched/preempt").unwrap_or_default();
+    model.contains("(full)") || model.contains("(lazy)")
 }
 
 /// Lines of the kernel's log that no test may cause.

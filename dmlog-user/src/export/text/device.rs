@@ -1,6 +1,6 @@
 //! The part of one mirror.
 
-use super::{io, log};
+use super::{io, log, model};
 use crate::analysis::catalogue::{
     COUNT, ERRORS, FIRST_TIME, LAST_ERROR, LAST_TIME, LATENCY_MAX, LATENCY_P50, LATENCY_P90, LATENCY_P99, LATENCY_P999,
     Metric, RATE,
@@ -36,6 +36,7 @@ pub(super) fn render(device: &DeviceSnapshot, facts: &CaptureFacts, out: &mut St
     log::recovery(&device.recovery, device, out);
     log::consults(&device.consults, out);
     operations(&device.ops, out);
+    model::comparisons(&device.comparisons, out);
 }
 
 fn title(device: &DeviceSnapshot, out: &mut String) {

@@ -6,6 +6,7 @@
 //!   failures, operations                      (device)
 //!   reads, writes, processes                  (io)
 //!   flushes, regions, recovery, log daemon    (log)
+//!   what the model made of its log's answers  (model)
 //! ```
 
 use super::coverage::{HookCounts, HookGroup, groups};
@@ -20,6 +21,7 @@ use crate::session::snapshot::Snapshot;
 mod device;
 mod io;
 mod log;
+pub mod model;
 
 /// The page.
 pub fn render(report: &Report<'_>) -> String {
@@ -31,6 +33,7 @@ pub fn render(report: &Report<'_>) -> String {
     hooks(facts, &mut out);
     torn_tail(*end, &mut out);
     losses(snapshot, &mut out);
+    model::summary(snapshot.model.as_ref(), &mut out);
     if snapshot.devices.is_empty() {
         out.push_str("\nno mirror was seen in this time\n");
     }
