@@ -336,7 +336,7 @@ const _: () = {
     type Small = BitsRecord<SMALL_BITS_BYTES>;
     assert!(size_of::<Small>() == 88 + 64);
     assert!(size_of::<BitsRecord<BIG_BITS_BYTES>>() == 88 + 4096);
-    assert!(BITS_REGIONS_MAX as usize % (8 * BIG_BITS_BYTES) == 0);
+    assert!((BITS_REGIONS_MAX as usize).is_multiple_of(8 * BIG_BITS_BYTES));
     assert!(offset_of!(Small, first_region) == 32);
     assert!(offset_of!(Small, region_count) == 40);
     assert!(offset_of!(Small, sync_count) == 48);

@@ -130,7 +130,7 @@ impl LogModel {
             Op::Log(_, op) => self.apply_log(op, event),
             Op::RegionHash(op) => self.apply_region_hash(op, event, bios),
             Op::Mirror(op) => self.apply_mirror(op, event, bios),
-            Op::Consult { .. } | Op::Identity(_) => {}
+            Op::Consult { .. } | Op::Identity(_) | Op::Bits(_) => {}
         }
         self.take_steps();
     }

@@ -189,7 +189,7 @@ impl WhatIf {
         let counts = match &event.op {
             Op::Log(_, op) => matches!(op, LogOp::MarkRegion { .. } | LogOp::ClearRegion { .. } | LogOp::Flush { .. }),
             Op::RegionHash(_) => true,
-            Op::Mirror(_) | Op::Consult { .. } | Op::Identity(_) => false,
+            Op::Mirror(_) | Op::Consult { .. } | Op::Identity(_) | Op::Bits(_) => false,
         };
         self.events_without_log += u64::from(counts);
     }

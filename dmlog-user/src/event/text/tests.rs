@@ -55,6 +55,7 @@ fn keys_may_come_in_any_order() {
 }
 
 #[test]
+#[expect(clippy::too_many_lines, reason = "one table")]
 fn what_is_wrong_is_named_with_its_column() {
     let op = || "mark_region".to_owned();
     let cases = [

@@ -194,14 +194,15 @@ impl Models {
     #[inline]
     pub fn apply(&mut self, event: &Event, tally: &mut Tally, inside: bool) {
         match &event.op {
-            // Bios tell nothing about the log.
+            // Bios tell nothing about the log. What a snapshot says is what the kernel says, and is not foreseen.
             Op::Mirror(
                 MirrorOp::Map(_)
                 | MirrorOp::EndIo { .. }
                 | MirrorOp::WriteCallback { .. }
                 | MirrorOp::ReadCallback { .. },
             )
-            | Op::Consult { .. } => {}
+            | Op::Consult { .. }
+            | Op::Bits(_) => {}
             _ => self.apply_call(event, tally, inside),
         }
     }
@@ -230,7 +231,7 @@ impl Models {
                 }
             }
             Op::Identity(identity) => self.identify(&seen, identity, tally, inside),
-            Op::Consult { .. } => {}
+            Op::Consult { .. } | Op::Bits(_) => {}
         }
     }
 
@@ -280,7 +281,7 @@ impl Models {
                 self.epoch.hash = self.epoch.hash.wrapping_add(1);
             }
             Op::Mirror(MirrorOp::LegFlush { .. }) => self.epoch.all = self.epoch.all.wrapping_add(1),
-            Op::Mirror(_) | Op::Consult { .. } | Op::Identity(_) => {}
+            Op::Mirror(_) | Op::Consult { .. } | Op::Identity(_) | Op::Bits(_) => {}
         }
     }
 
