@@ -8,9 +8,9 @@ use crate::support::write::Load;
 use crate::support::{run, wait_for};
 use dmlog_user::session::model::rules::Rules;
 
-/// Comparisons that every scenario with a first synchronisation makes.
-const SYNC: &[&str] =
-    &["get_resync_work", "get_sync_count", "status", "flush", "region_count", "get_region_size", "clear_region"];
+/// Comparisons that every scenario with a first synchronisation makes. Clears are not among them: the worker may run before the
+/// constructor of its mirror has returned, and then nobody knows whose region hash that was.
+const SYNC: &[&str] = &["get_resync_work", "get_sync_count", "status", "flush", "region_count", "get_region_size"];
 /// The same with writes.
 const WRITES: &[&str] = &[
     "get_resync_work",
