@@ -6,6 +6,8 @@
 //! log and region set against a plain twin    log_core.rs, log_disk.rs (the twin: oracle.rs)
 //! disk log in a file and in memory             log_device.rs
 //! disk log → crash → disk log                crash.rs
+//! request → datagram → request               ulog_codec.rs
+//! kernel → server → log, against a log       ulog_server.rs
 //! ```
 
 #![expect(clippy::unwrap_used, reason = "a test that cannot go on panics, and a panic has a place")]
@@ -19,3 +21,5 @@ mod log_disk;
 mod oracle;
 mod text;
 mod trace;
+mod ulog_codec;
+mod ulog_server;
