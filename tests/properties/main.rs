@@ -12,6 +12,7 @@
 
 #![expect(clippy::unwrap_used, reason = "a test that cannot go on panics, and a panic has a place")]
 
+mod cluster;
 mod crash;
 mod items;
 mod log_core;
