@@ -87,6 +87,7 @@ fn encode(replica: &Replica) -> Vec<u8> {
         pins,
         failed,
         unknown_writers,
+        blind,
         recovery,
         wanted,
         is_log_device_failed,
@@ -106,6 +107,7 @@ fn encode(replica: &Replica) -> Vec<u8> {
         put_pairs(&mut bytes, pairs);
     }
     put_nodes(&mut bytes, unknown_writers);
+    put_nodes(&mut bytes, blind);
     put_list(&mut bytes, recovery.iter(), |bytes, Recovery { region, node, is_spoiled }| {
         bytes.extend(region.0.to_le_bytes());
         bytes.extend(node.0.to_le_bytes());
@@ -153,6 +155,7 @@ fn decode(bytes: &[u8], expected: u64, rules: Rules) -> Result<Replica, ClusterE
         pins: pairs(&mut read)?,
         failed: pairs(&mut read)?,
         unknown_writers: nodes(&mut read)?,
+        blind: nodes(&mut read)?,
         recovery: read.list(PAIR_BYTES + 1, recovery)?.pop(),
         wanted: read.list(8, Reader::region)?.into(),
         is_log_device_failed: read.flag()?,

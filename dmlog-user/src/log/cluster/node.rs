@@ -186,9 +186,15 @@ impl Node {
             self.phase = Phase::Leaving { token };
             return;
         }
-        self.phase = Phase::Idle;
-        outputs.push(Output::Leave);
+        self.suspended(outputs);
         outputs.push(Output::Reply { token, outcome: Ok(Answer::Done) });
+    }
+
+    /// The kernel has nothing under way any more, so the next resume is that of a log that it has not used behind our back.
+    fn suspended(&mut self, outputs: &mut Vec<Output>) {
+        self.phase = Phase::Idle;
+        self.config.is_reconnect = false;
+        outputs.push(Output::Leave);
     }
 
     /// The log device is written. A node has one write under way at a time, so it is the one that is waited for.
@@ -272,8 +278,7 @@ impl Node {
         if let Phase::Member(member) = &mut self.phase
             && member.settle(&self.config, outputs)
         {
-            self.phase = Phase::Idle;
-            outputs.push(Output::Leave);
+            self.suspended(outputs);
         }
     }
 }

@@ -57,6 +57,9 @@ pub(crate) struct Replica {
     pub(crate) failed: BTreeSet<(Region, NodeId)>,
     /// Nodes that may be writing anywhere: their kernel lives, and whoever knew their marks does not.
     pub(crate) unknown_writers: BTreeSet<NodeId>,
+    /// Nodes whose kernel has outlived its daemon and goes on with another one: a flush of theirs may be for marks that only the
+    /// first daemon got. All regions count as marked by them until they are suspended.
+    pub(crate) blind: BTreeSet<NodeId>,
     pub(crate) recovery: Option<Recovery>,
     /// Recovered first.
     pub(crate) wanted: VecDeque<Region>,
@@ -94,6 +97,7 @@ impl Replica {
             pins: BTreeSet::new(),
             failed: BTreeSet::new(),
             unknown_writers: BTreeSet::new(),
+            blind: BTreeSet::new(),
             recovery: None,
             wanted: VecDeque::new(),
             is_log_device_failed: false,
@@ -158,9 +162,7 @@ impl Replica {
             }
             Body::DiskWritten { up_to: _, is_ok } => self.is_log_device_failed = !is_ok,
             Body::Handover if self.server == Some(from) => self.server = self.members.first().copied(),
-            Body::NodeGone { node } => {
-                self.unknown_writers.remove(node);
-            }
+            Body::NodeGone { node } if !self.members.contains(node) => self.is_down(*node),
             Body::Announce(_)
             | Body::Founded
             | Body::CheckpointStart
@@ -169,7 +171,8 @@ impl Replica {
             | Body::SetRegionSync { .. }
             | Body::InSync { .. }
             | Body::Ack { .. }
-            | Body::Handover => {}
+            | Body::Handover
+            | Body::NodeGone { .. } => {}
         }
         Applied::Plain
     }
@@ -188,9 +191,36 @@ impl Replica {
                     self.unknown_writers.insert(*node);
                 }
                 LeaveReason::ProcessDown => {}
-                LeaveReason::Left | LeaveReason::NodeDown => {
+                LeaveReason::NodeDown => self.is_down(*node),
+                // Its mirror is suspended: what it had under way is done.
+                LeaveReason::Left => {
                     self.unknown_writers.remove(node);
+                    if self.blind.remove(node) {
+                        self.find_clean();
+                    }
                 }
+            }
+        }
+    }
+
+    /// A node writes no more, and what it was writing may be half done.
+    fn is_down(&mut self, node: NodeId) {
+        self.unknown_writers.remove(&node);
+        if self.blind.remove(&node) {
+            let everything: Vec<Region> = (0..self.region_count()).map(Region).collect();
+            for region in everything {
+                self.put_out_of_sync(region);
+            }
+        }
+    }
+
+    /// A region is clean if it is in sync and nobody has it marked.
+    fn find_clean(&mut self) {
+        self.clean = RegionSet::new_empty(self.region_count());
+        if self.blind.is_empty() {
+            self.clean = self.in_sync.clone();
+            for (region, _) in &self.marks {
+                self.clean.remove(*region);
             }
         }
     }
@@ -213,11 +243,13 @@ impl Replica {
         self.sessions.insert(node, session);
         match standing {
             Standing::Joiner { is_reconnect: false } => {
-                self.unknown_writers.remove(&node);
+                self.is_down(node);
                 self.joiners.insert(node);
             }
             Standing::Joiner { is_reconnect: true } => {
                 self.unknown_writers.insert(node);
+                self.blind.insert(node);
+                self.find_clean();
                 self.joiners.insert(node);
             }
             Standing::Isolated => {
@@ -286,7 +318,8 @@ impl Replica {
     }
 
     fn clean_if_unmarked(&mut self, region: Region) {
-        let is_free = !self.rules.keep(Rule::ClearNeedsNoOtherMark) || self.markers(region).next().is_none();
+        let is_marked = self.markers(region).next().is_some() || !self.blind.is_empty();
+        let is_free = !self.rules.keep(Rule::ClearNeedsNoOtherMark) || !is_marked;
         if is_free && self.in_sync.get(region) {
             self.clean.insert(region);
         }

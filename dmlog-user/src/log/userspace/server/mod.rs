@@ -158,7 +158,7 @@ impl<M: LogMaker> LogServer<M> {
         let MadeLog { log, log_dev } = self.maker.make(uuid, text)?;
         // When it reconnects, the kernel has no buffer for a name and would try again for ever.
         let answer = Answer::LogDevice(if is_reconnect { None } else { log_dev.clone() });
-        self.logs.entry(uuid.clone()).or_default().push(Table::new(luid, text.to_owned(), log_dev, log));
+        self.logs.entry(uuid.clone()).or_default().push(Table::new(luid, text.to_owned(), log_dev, log, is_reconnect));
         Ok(answer)
     }
 

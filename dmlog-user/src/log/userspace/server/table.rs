@@ -8,6 +8,7 @@ use super::super::request::RequestOp;
 use super::errno_of;
 use crate::event::ids::Region;
 use crate::log::dirty_log::{DirtyLog, LogError, StatusType};
+use crate::log::region_set::RegionSet;
 
 /// Where a table is in its life.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -29,15 +30,18 @@ pub(super) struct Served {
     handed_out: Option<Region>,
     /// No region below this one is out of sync.
     in_sync_hint: u64,
+    /// Regions that the kernel may be writing to without our having its mark; see [`Table::new`].
+    presumed: Option<RegionSet>,
 }
 
 impl fmt::Debug for Served {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let Self { log, handed_out, in_sync_hint } = self;
+        let Self { log, handed_out, in_sync_hint, presumed } = self;
         f.debug_struct("Served")
             .field("log_type", &log.log_type())
             .field("handed_out", handed_out)
             .field("in_sync_hint", in_sync_hint)
+            .field("presumed", presumed)
             .finish()
     }
 }
@@ -56,14 +60,26 @@ pub(super) struct Table {
 }
 
 impl Table {
-    pub(super) fn new(luid: Luid, constructor: String, log_dev: Option<String>, log: Box<dyn DirtyLog + Send>) -> Self {
+    /// A table that was just constructed.
+    ///
+    /// `is_reconnect`: the kernel has been using the log with a daemon that is gone. That one may have died between a
+    /// `MARK_REGION` and the `FLUSH` behind it. The kernel then sends the `FLUSH` to us and takes the answer for both, so every
+    /// region is presumed to be marked until the mirror is suspended.
+    pub(super) fn new(
+        luid: Luid,
+        constructor: String,
+        log_dev: Option<String>,
+        log: Box<dyn DirtyLog + Send>,
+        is_reconnect: bool,
+    ) -> Self {
+        let presumed = is_reconnect.then(|| RegionSet::new_full(log.region_count()));
         Self {
             luid: Some(luid),
             constructor,
             log_dev,
             phase: Phase::Constructed,
             region_size_sectors: log.get_region_size(),
-            served: Some(Served { log, handed_out: None, in_sync_hint: 0 }),
+            served: Some(Served { log, handed_out: None, in_sync_hint: 0, presumed }),
         }
     }
 
@@ -78,7 +94,8 @@ impl Table {
         self.phase = Phase::Live;
         let Some(served) = &mut self.served else { return Err(Errno::EINVAL) };
         served.in_sync_hint = 0;
-        served.log.resume().map_err(|error| errno_of(&error))
+        served.log.resume().map_err(|error| errno_of(&error))?;
+        served.mark_presumed().map_err(|error| errno_of(&error))
     }
 
     /// Everything but `CTR`, `DTR` and `RESUME`.
@@ -108,24 +125,24 @@ impl Served {
         let done = |result: Result<(), LogError>| result.map(|()| Answer::Done).map_err(|error| errno_of(&error));
         match op {
             RequestOp::Presuspend => done(log.presuspend()),
-            RequestOp::Postsuspend => done(log.postsuspend()),
+            RequestOp::Postsuspend => {
+                self.clear_presumed();
+                done(self.log.postsuspend())
+            }
             RequestOp::IsClean { region } => log.is_clean(*region).map(Answer::IsClean).map_err(|e| errno_of(&e)),
             RequestOp::InSync { region } => log.in_sync(*region, true).map(Answer::InSync).map_err(|e| errno_of(&e)),
             RequestOp::Flush { marks } => {
-                for region in marks {
-                    log.mark_region(*region);
-                }
-                done(log.flush())
+                self.mark(marks);
+                done(self.log.flush())
             }
             RequestOp::MarkRegion { regions } => {
-                for region in regions {
-                    log.mark_region(*region);
-                }
+                self.mark(regions);
                 Ok(Answer::Done)
             }
             RequestOp::ClearRegion { regions } => {
                 for region in regions {
-                    log.clear_region(*region);
+                    self.known(*region);
+                    self.log.clear_region(*region);
                 }
                 Ok(Answer::Done)
             }
@@ -142,6 +159,42 @@ impl Served {
                 Ok(Answer::RemoteRecovering { is_recovering, in_sync_hint: Region(self.in_sync_hint) })
             }
             RequestOp::Ctr { .. } | RequestOp::Dtr | RequestOp::Resume | RequestOp::GetRegionSize => Err(Errno::EINVAL),
+        }
+    }
+
+    fn mark(&mut self, regions: &[Region]) {
+        for region in regions {
+            self.known(*region);
+            self.log.mark_region(*region);
+        }
+    }
+
+    /// The kernel has said itself whether it writes to the region.
+    fn known(&mut self, region: Region) {
+        if let Some(presumed) = &mut self.presumed {
+            presumed.remove(region);
+        }
+    }
+
+    fn mark_presumed(&mut self) -> Result<(), LogError> {
+        let Some(presumed) = &self.presumed else { return Ok(()) };
+        for run in presumed.set_runs() {
+            for region in run.first.0..=run.last.0 {
+                self.log.mark_region(Region(region));
+            }
+        }
+        self.log.flush()
+    }
+
+    /// The mirror is suspended, so nobody writes to a region whose mark we do not have.
+    fn clear_presumed(&mut self) {
+        let Some(presumed) = self.presumed.take() else { return };
+        for run in presumed.set_runs() {
+            for region in (run.first.0..=run.last.0).map(Region) {
+                if self.log.in_sync(region, true).is_ok_and(|is_in_sync| is_in_sync) {
+                    self.log.clear_region(region);
+                }
+            }
         }
     }
 

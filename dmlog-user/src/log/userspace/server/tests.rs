@@ -207,6 +207,25 @@ fn a_reconnect_keeps_the_state_and_names_no_device() {
 }
 
 #[test]
+fn a_flush_behind_a_reconnect_may_be_for_marks_that_we_never_got() {
+    let is_clean = |kernel: &mut Kernel, region| kernel.ask(1, RequestOp::IsClean { region: Region(region) });
+    let mut kernel = Kernel::new();
+    kernel.ask(1, reconnect("32768 core 1024 nosync")).unwrap();
+    kernel.ask(1, RequestOp::Resume).unwrap();
+    kernel.ask(1, RequestOp::Flush { marks: Vec::new() }).unwrap();
+    assert_eq!(is_clean(&mut kernel, 5), Ok(Answer::IsClean(false)));
+    // What the kernel says itself is believed, and the rest when nothing is under way any more.
+    kernel.ask(1, RequestOp::ClearRegion { regions: vec![Region(5)] }).unwrap();
+    kernel.ask(1, RequestOp::MarkRegion { regions: vec![Region(6)] }).unwrap();
+    assert_eq!(is_clean(&mut kernel, 5), Ok(Answer::IsClean(true)));
+    assert_eq!(is_clean(&mut kernel, 7), Ok(Answer::IsClean(false)));
+    kernel.suspend(1);
+    kernel.ask(1, RequestOp::Resume).unwrap();
+    let expected = [true, false, true].map(|is_clean| Ok(Answer::IsClean(is_clean)));
+    assert_eq!([5, 6, 7].map(|region| is_clean(&mut kernel, region)), expected);
+}
+
+#[test]
 fn a_luid_that_comes_back_with_a_new_table_gets_the_state_at_resume() {
     let mut kernel = Kernel::new();
     kernel.construct_and_resume(1);
