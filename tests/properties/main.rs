@@ -8,11 +8,14 @@
 //! disk log → crash → disk log                crash.rs
 //! request → datagram → request               ulog_codec.rs
 //! kernel → server → log, against a log       ulog_server.rs
+//! cluster message → bytes → message          cluster_wire.rs
+//! nodes of a cluster that crash and part     cluster/
 //! ```
 
 #![expect(clippy::unwrap_used, reason = "a test that cannot go on panics, and a panic has a place")]
 
 mod cluster;
+mod cluster_wire;
 mod crash;
 mod items;
 mod log_core;

@@ -142,14 +142,15 @@ impl Kernel {
         self.asked.is_none() && self.then.is_empty() && self.copy.is_none() && self.hash.iter().all(is_still)
     }
 
-    fn send(&mut self, op: RequestOp) -> Asked {
+    fn send(&mut self, op: RequestOp) -> (Token, RequestOp) {
         self.next_token += 1;
-        self.asked = Some((Token(self.next_token), op));
-        self.asked.clone()
+        let asked = (Token(self.next_token), op);
+        self.asked = Some(asked.clone());
+        asked
     }
 
     /// The daemon is another one. `userspace_do_request` introduces the log to it, resumes it, and goes on as if nothing had been.
-    pub(super) fn reconnect(&mut self) -> Asked {
+    pub(super) fn reconnect(&mut self) -> (Token, RequestOp) {
         if self.stage == Stage::Suspended {
             return self.send(RequestOp::Resume);
         }
@@ -171,21 +172,21 @@ impl Kernel {
     pub(super) fn work(&mut self, choice: &mut Choice, is_writing: bool, deeds: &mut Vec<Deed>) -> Asked {
         if let Some((_, op)) = self.asked.clone() {
             // 15 seconds have passed. It goes out with a new number; the answer to the old one is for nobody.
-            return self.send(op);
+            return Some(self.send(op));
         }
         if let Some(op) = self.then.pop_front() {
-            return self.send(op);
+            return Some(self.send(op));
         }
         match self.stage {
-            Stage::Suspended => return self.send(RequestOp::Resume),
-            Stage::Suspending if self.is_quiet() => return self.send(RequestOp::Postsuspend),
+            Stage::Suspended => return Some(self.send(RequestOp::Resume)),
+            Stage::Suspending if self.is_quiet() => return Some(self.send(RequestOp::Postsuspend)),
             Stage::Live | Stage::Suspending => {}
         }
         if let Some(op) = self.pass(choice) {
-            return self.send(op);
+            return Some(self.send(op));
         }
         if self.stage == Stage::Live && self.copy.is_none() && choice.percent(1) {
-            return self.send(RequestOp::Presuspend);
+            return Some(self.send(RequestOp::Presuspend));
         }
         if is_writing && !self.is_log_failed {
             let region = Region(choice.below(usize::try_from(self.region_count).unwrap()) as u64);
@@ -227,12 +228,12 @@ impl Kernel {
             return None;
         }
         match self.hashed(region) {
-            None if region.0 >= self.hint => self.send(RequestOp::IsRemoteRecovering { region }),
-            None => self.send(RequestOp::InSync { region }),
+            None if region.0 >= self.hint => Some(self.send(RequestOp::IsRemoteRecovering { region })),
+            None => Some(self.send(RequestOp::InSync { region })),
             Some(Hashed::Written) => {
                 self.hash[at(region)] = Some(Hashed::Marking);
                 self.then.push_back(RequestOp::Flush { marks: Vec::new() });
-                self.send(RequestOp::MarkRegion { regions: vec![region] })
+                Some(self.send(RequestOp::MarkRegion { regions: vec![region] }))
             }
             Some(Hashed::Nosync) => {
                 deeds.push(Deed::NosyncWrite(region));

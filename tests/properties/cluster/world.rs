@@ -7,7 +7,7 @@ use dmlog_user::log::arguments::SyncOption;
 use dmlog_user::log::cluster::ids::NodeId;
 use dmlog_user::log::cluster::message::Message;
 use dmlog_user::log::cluster::node::{Node, NodePhase};
-use dmlog_user::log::cluster::protocol::{Input, NodeConfig, Output, Storage};
+use dmlog_user::log::cluster::protocol::{Input, LeaveReason, NodeConfig, Output, Storage};
 use dmlog_user::log::cluster::rules::Rules;
 use dmlog_user::log::geometry::LogGeometry;
 use dmlog_user::log::region_set::RegionSet;
@@ -52,7 +52,7 @@ struct Host {
     is_fenced: bool,
     /// It was told that it has no quorum since it had the state last.
     is_told: bool,
-    /// Who is in the group as it was told last.
+    /// Whose kernels live, as it was told last.
     view: Vec<Life>,
     reads: Vec<Output>,
     write: Option<(u64, RegionSet)>,
@@ -148,9 +148,8 @@ impl World {
         }
         host.reads.clear();
         host.node = Node::new(config);
-        if let Some((token, op)) = host.kernel.reconnect() {
-            self.input(node, Input::Local { token, op })?;
-        }
+        let (token, op) = host.kernel.reconnect();
+        self.input(node, Input::Local { token, op })?;
         self.ring.sequence(node);
         Ok(())
     }
@@ -245,7 +244,11 @@ impl World {
             }
         }
         let host = &mut self.hosts[index(node)];
-        host.view = view.members.iter().copied().collect();
+        // A kernel whose daemon died lives on until somebody says that it is down.
+        let orphans = view.membership.left.iter().filter(|(_, reason)| *reason == LeaveReason::ProcessDown);
+        let is_orphan = |life: &&Life| orphans.clone().any(|(node, _)| *node == life.0);
+        let orphans: Vec<Life> = host.view.iter().filter(is_orphan).copied().collect();
+        host.view = view.members.iter().copied().chain(orphans).collect();
         host.is_told |= !view.membership.has_quorum;
         self.input(node, Input::Membership(view.membership))
     }

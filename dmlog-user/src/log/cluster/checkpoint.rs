@@ -170,3 +170,6 @@ fn decode(bytes: &[u8], expected: u64, rules: Rules) -> Result<Replica, ClusterE
     read.end()?;
     Ok(replica)
 }
+
+#[cfg(test)]
+mod tests;

@@ -282,3 +282,6 @@ impl Node {
         }
     }
 }
+
+#[cfg(test)]
+mod tests;
