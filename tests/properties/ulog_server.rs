@@ -1,5 +1,5 @@
-//! A core log behind the kernel's protocol gives the same answers as a core log: UserspaceLog → bytes → server → CoreLog on
-//! one side, CoreLog on the other, with replies and requests lost on the way.
+//! A core log behind the kernel's protocol gives the same answers as a core log: UserspaceLog → bytes → server →
+//! CoreLog on one side, CoreLog on the other, with replies and requests lost on the way.
 
 use std::cell::RefCell;
 use std::rc::Rc;

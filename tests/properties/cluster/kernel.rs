@@ -149,7 +149,8 @@ impl Kernel {
         asked
     }
 
-    /// The daemon is another one. `userspace_do_request` introduces the log to it, resumes it, and goes on as if nothing had been.
+    /// The daemon is another one. `userspace_do_request` introduces the log to it, resumes it, and goes on as if
+    /// nothing had been.
     pub(super) fn reconnect(&mut self) -> (Token, RequestOp) {
         if self.stage == Stage::Suspended {
             return self.send(RequestOp::Resume);

@@ -1,5 +1,6 @@
-//! No node of a cluster log ever says of a region that it is clean or in sync if any node may have half-written it: over thousands of
-//! histories of writes, recoveries, crashes, partitions and rejoins. And when all is quiet, every region ends in sync and clean.
+//! No node of a cluster log ever says of a region that it is clean or in sync if any node may have half-written it:
+//! over thousands of histories of writes, recoveries, crashes, partitions and rejoins. And when all is quiet, every
+//! region ends in sync and clean.
 
 mod choice;
 mod kernel;

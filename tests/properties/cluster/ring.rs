@@ -1,8 +1,9 @@
 //! The network and the group: what corosync promises, and nothing more.
 //!
-//! Messages of connected members get one order, which all of them see (agreed delivery), each at its own time. When members are lost,
-//! those who stay together have delivered the same messages before they are told (virtual synchrony). But what a lost node has sent,
-//! and perhaps delivered itself, may be missing for all others. Membership changes have their place in the order.
+//! Messages of connected members get one order, which all of them see (agreed delivery), each at its own time. When
+//! members are lost, those who stay together have delivered the same messages before they are told (virtual synchrony).
+//! But what a lost node has sent, and perhaps delivered itself, may be missing for all others. Membership changes have
+//! their place in the order.
 
 use std::collections::{BTreeSet, VecDeque};
 
@@ -157,7 +158,8 @@ impl Ring {
         }
     }
 
-    /// What those who stay together lose of the messages of those who are lost. Whatever one of them has delivered, all will.
+    /// What those who stay together lose of the messages of those who are lost. Whatever one of them has delivered, all
+    /// will.
     fn cut(&mut self, stay: &BTreeSet<NodeId>, lost: &BTreeSet<NodeId>, choice: &mut Choice) {
         let shortest = stay.iter().map(|node| &self.port(*node).inbox).min_by_key(|inbox| inbox.len());
         let Some(shortest) = shortest else { return };
@@ -251,8 +253,8 @@ impl Ring {
         self.tell_some(&everybody, &BTreeSet::new(), is_quorum, false);
     }
 
-    /// Tells some members that others have joined. `is_one_change`: if they have not been told of the change before, it becomes
-    /// one with this.
+    /// Tells some members that others have joined. `is_one_change`: if they have not been told of the change before, it
+    /// becomes one with this.
     fn tell_some(
         &mut self,
         nodes: &BTreeSet<NodeId>,

@@ -518,7 +518,8 @@ impl World {
             }
         }
         for (node, host) in (1..).map(NodeId).zip(&self.hosts) {
-            // A node that was cut off, fenced and not told yet cannot know, and what it says harms nobody: it reaches nothing.
+            // A node that was cut off, fenced and not told yet cannot know, and what it says harms nobody: it reaches
+            // nothing.
             if host.node.phase() != NodePhase::Member || (host.is_fenced && !host.is_told) {
                 continue;
             }
@@ -542,7 +543,8 @@ impl World {
         Ok(())
     }
 
-    /// Everybody comes back, nobody writes any more, and every mirror is resumed once: at the end everything is in sync and clean.
+    /// Everybody comes back, nobody writes any more, and every mirror is resumed once: at the end everything is in sync
+    /// and clean.
     pub(super) fn settle(&mut self) -> Result<(), String> {
         self.plan.is_failing = false;
         while let [one, other, ..] = self.ring.islands()[..] {
@@ -577,7 +579,8 @@ impl World {
                         self.ring.merge(one, other, &mut self.choice);
                     }
                 }
-                // The kernel asks again after a while: a question that came while the log device failed stays without an answer.
+                // The kernel asks again after a while: a question that came while the log device failed stays without
+                // an answer.
                 if !self.hosts[index(node)].kernel.is_waiting() || self.choice.percent(5) {
                     self.kernel(node, false)?;
                 }

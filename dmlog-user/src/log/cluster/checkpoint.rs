@@ -1,6 +1,7 @@
 //! The replica as bytes, in chunks, for nodes that join.
 //!
-//! Two bitsets and short lists. cmirrord sends the same in one message, and a log that is too large for one can never be joined.
+//! Two bitsets and short lists. cmirrord sends the same in one message, and a log that is too large for one can never
+//! be joined.
 
 use std::collections::BTreeSet;
 

@@ -12,8 +12,8 @@ impl fmt::Display for NodeId {
     }
 }
 
-/// One attempt of one node to be a member. Each attempt has a higher number than all before it, over restarts too, so that
-/// what an earlier one has sent and the network still holds is known for what it is.
+/// One attempt of one node to be a member. Each attempt has a higher number than all before it, over restarts too, so
+/// that what an earlier one has sent and the network still holds is known for what it is.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct Session(pub u64);
 

@@ -1,4 +1,5 @@
-//! A node that wants the state: it announces itself, and either gets a checkpoint or, if nobody has the state, founds it.
+//! A node that wants the state: it announces itself, and either gets a checkpoint or, if nobody has the state, founds
+//! it.
 //!
 //! ```text
 //! join ─▶ membership ─▶ announce ─▶ everybody has announced ─┬─ somebody is a member ─▶ start, chunks ─▶ catch up ─▶ member
@@ -229,8 +230,8 @@ impl Joiner {
         self.multicast(Body::Founded, outputs);
     }
 
-    /// Somebody has founded the state. Everybody sees alike whether it counts: a change of the membership in between makes it void,
-    /// because the founder has announced a new session since.
+    /// Somebody has founded the state. Everybody sees alike whether it counts: a change of the membership in between
+    /// makes it void, because the founder has announced a new session since.
     fn founded(&mut self, config: &NodeConfig, from: NodeId, session: Session, outputs: &mut Vec<Output>) -> Progress {
         let is_valid =
             self.elected() == Some(from) && self.round.get(&from).is_some_and(|(known, _)| *known == session);

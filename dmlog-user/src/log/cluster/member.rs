@@ -19,8 +19,8 @@ use crate::log::userspace::ids::Errno;
 use crate::log::userspace::reply::Answer;
 use crate::log::userspace::request::RequestOp;
 
-/// Requests that wait for an answer. The kernel has one or two under way and repeats each every 15 seconds; it does not listen
-/// to the answer of the older ones any more.
+/// Requests that wait for an answer. The kernel has one or two under way and repeats each every 15 seconds; it does not
+/// listen to the answer of the older ones any more.
 pub(crate) const PENDING_MAX: usize = 64;
 
 /// A request that is under way to the others.
@@ -204,8 +204,8 @@ impl Member {
         outputs.push(Output::Reply { token, outcome: answer });
     }
 
-    /// `IS_REMOTE_RECOVERING`: whether a write has to wait. It does for every region that is out of sync, or the legs would stay
-    /// different there.
+    /// `IS_REMOTE_RECOVERING`: whether a write has to wait. It does for every region that is out of sync, or the legs
+    /// would stay different there.
     fn is_remote_recovering(&mut self, region: Region, outputs: &mut Vec<Output>) -> Answer {
         let count = self.replica.region_count();
         let first_out_of_sync = self.replica.in_sync.first_unset_from(Region(0)).map_or(count, |region| region.0);
@@ -363,8 +363,8 @@ impl Member {
             What::InSync { region } => {
                 let is_in_sync = self.replica.in_sync.get(*region);
                 let is_waiting = self.replica.is_recovered_by_another(*region, config.node);
-                // A write to one leg may follow, so everybody has to know that the legs differ, and the log device too. An error
-                // would not do: the kernel takes it for "not in sync".
+                // A write to one leg may follow, so everybody has to know that the legs differ, and the log device too.
+                // An error would not do: the kernel takes it for "not in sync".
                 let is_known = !is_waiting && self.is_durable(config, at) && !self.replica.is_log_device_failed;
                 (is_in_sync || is_known).then_some(Answer::InSync(is_in_sync))
             }
@@ -373,8 +373,8 @@ impl Member {
         }
     }
 
-    /// Whether everything up to a place in the order survives the loss of any of the members, or of all of them if there is a log
-    /// device.
+    /// Whether everything up to a place in the order survives the loss of any of the members, or of all of them if
+    /// there is a log device.
     fn is_durable(&self, config: &NodeConfig, at: Position) -> bool {
         let has_it = |node: &NodeId| self.acked.get(node).is_some_and(|acked| *acked >= at);
         let mut others = self.replica.members.iter().filter(|node| **node != config.node);

@@ -17,8 +17,8 @@ pub struct Message {
 pub enum Standing {
     /// It has the state.
     Member,
-    /// It wants the state. `is_reconnect`: its kernel has used the log all along and lost its daemon, so what it is writing is
-    /// not known.
+    /// It wants the state. `is_reconnect`: its kernel has used the log all along and lost its daemon, so what it is
+    /// writing is not known.
     Joiner {
         /// See above.
         is_reconnect: bool,
@@ -74,7 +74,8 @@ pub enum Body {
         /// Whether its legs are equal.
         in_sync: bool,
     },
-    /// The sender's kernel is going to be told whether the region is in sync, and if it is not, may write there unmarked.
+    /// The sender's kernel is going to be told whether the region is in sync, and if it is not, may write there
+    /// unmarked.
     InSync {
         /// The sender's number of it.
         request: u64,

@@ -29,13 +29,13 @@ enum Phase {
     Joining(Box<Joiner>),
     /// With the state.
     Member(Box<Member>),
-    /// It had the state and lost the quorum. Others may have gone on without it, so nothing that it knows counts, and what its kernel
-    /// asks waits until the mirror is suspended or the machine is reset.
+    /// It had the state and lost the quorum. Others may have gone on without it, so nothing that it knows counts, and
+    /// what its kernel asks waits until the mirror is suspended or the machine is reset.
     Isolated {
         /// That it was a member under.
         session: Session,
-        /// A write of the log device is under way. Nobody may go on before it is over, and nobody does before this node has announced
-        /// itself or left.
+        /// A write of the log device is under way. Nobody may go on before it is over, and nobody does before this node
+        /// has announced itself or left.
         is_writing: bool,
     },
     /// On its way out, when the write of the log device is over.
@@ -153,7 +153,8 @@ impl Node {
             return;
         }
         match (&mut self.phase, op) {
-            // A member that was not suspended may have writes under way; what it has marked is out of sync from then on.
+            // A member that was not suspended may have writes under way; what it has marked is out of sync from then
+            // on.
             (Phase::Member(_) | Phase::Joining(_) | Phase::Isolated { .. }, RequestOp::Dtr)
             | (Phase::Joining(_) | Phase::Isolated { .. }, RequestOp::Postsuspend) => self.leave(token, outputs),
             (Phase::Member(member), op) => member.local(&self.config, token, &op, outputs),
@@ -190,7 +191,8 @@ impl Node {
         outputs.push(Output::Reply { token, outcome: Ok(Answer::Done) });
     }
 
-    /// The kernel has nothing under way any more, so the next resume is that of a log that it has not used behind our back.
+    /// The kernel has nothing under way any more, so the next resume is that of a log that it has not used behind our
+    /// back.
     fn suspended(&mut self, outputs: &mut Vec<Output>) {
         self.phase = Phase::Idle;
         self.config.is_reconnect = false;

@@ -10,8 +10,8 @@ use crate::log::userspace::ids::Errno;
 use crate::log::userspace::reply::Answer;
 use crate::log::userspace::request::RequestOp;
 
-/// Bytes of a checkpoint in one message. Corosync takes messages of up to 1 MiB, and a log of 8 million regions has as much
-/// as that; chunks of this size let the messages of other logs go in between.
+/// Bytes of a checkpoint in one message. Corosync takes messages of up to 1 MiB, and a log of 8 million regions has as
+/// much as that; chunks of this size let the messages of other logs go in between.
 pub const CHECKPOINT_CHUNK_BYTES: usize = 32 * 1024;
 
 /// Where the state survives when no node does.
@@ -34,7 +34,8 @@ pub struct NodeConfig {
     pub storage: Storage,
     /// The last table argument. It counts for the node that founds the state.
     pub sync_option: SyncOption,
-    /// Higher than any that this node has had for this log, restarts of the machine included; a time in seconds will do.
+    /// Higher than any that this node has had for this log, restarts of the machine included; a time in seconds will
+    /// do.
     pub first_session: u32,
     /// The kernel has introduced itself with a reconnecting `CTR`: it has been using the log without us.
     pub is_reconnect: bool,
@@ -51,7 +52,8 @@ pub enum LeaveReason {
     Left,
     /// Its daemon died (`CPG_REASON_PROCDOWN`) and its kernel lives.
     ProcessDown,
-    /// It is down or cut off (`CPG_REASON_NODEDOWN`), and is fenced: nothing that it has under way reaches the storage any more.
+    /// It is down or cut off (`CPG_REASON_NODEDOWN`), and is fenced: nothing that it has under way reaches the storage
+    /// any more.
     NodeDown,
 }
 
@@ -64,8 +66,8 @@ pub struct Membership {
     pub left: Vec<(NodeId, LeaveReason)>,
     /// Who is new.
     pub joined: Vec<NodeId>,
-    /// Whether the nodes that this one has been connected to *without a break* since the change before have the cluster's quorum
-    /// together. A node that was away and came back before anybody told it does not have it.
+    /// Whether the nodes that this one has been connected to *without a break* since the change before have the
+    /// cluster's quorum together. A node that was away and came back before anybody told it does not have it.
     pub has_quorum: bool,
 }
 

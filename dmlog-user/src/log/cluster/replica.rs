@@ -1,10 +1,10 @@
 //! The state that every member has, and how each message and each change of the membership changes it.
 //!
-//! Deterministic: members that apply the same things in the same order have the same replica. Nothing here depends on which node
-//! it runs on; what a node does about a change (reply, acknowledge, write) is in [`super::member`].
+//! Deterministic: members that apply the same things in the same order have the same replica. Nothing here depends on
+//! which node it runs on; what a node does about a change (reply, acknowledge, write) is in [`super::member`].
 //!
-//! Invariants, checked by [`Replica::self_check`]: a region that is clean is in sync and marked by nobody; only members have marks
-//! and pins; the region in recovery is out of sync, and nobody but its recoverer has it marked from before.
+//! Invariants, checked by [`Replica::self_check`]: a region that is clean is in sync and marked by nobody; only members
+//! have marks and pins; the region in recovery is out of sync, and nobody but its recoverer has it marked from before.
 
 use std::collections::{BTreeMap, BTreeSet, VecDeque};
 
@@ -50,15 +50,15 @@ pub(crate) struct Replica {
     pub(crate) in_sync: RegionSet,
     /// Who may be writing where.
     pub(crate) marks: BTreeSet<(Region, NodeId)>,
-    /// Who was told that a region is out of sync and does not ask before writing there: it writes to one leg, unmarked, until it
-    /// is resumed.
+    /// Who was told that a region is out of sync and does not ask before writing there: it writes to one leg, unmarked,
+    /// until it is resumed.
     pub(crate) pins: BTreeSet<(Region, NodeId)>,
     /// Who failed to recover a region and shall not be given it again.
     pub(crate) failed: BTreeSet<(Region, NodeId)>,
     /// Nodes that may be writing anywhere: their kernel lives, and whoever knew their marks does not.
     pub(crate) unknown_writers: BTreeSet<NodeId>,
-    /// Nodes whose kernel has outlived its daemon and goes on with another one: a flush of theirs may be for marks that only the
-    /// first daemon got. All regions count as marked by them until they are suspended.
+    /// Nodes whose kernel has outlived its daemon and goes on with another one: a flush of theirs may be for marks that
+    /// only the first daemon got. All regions count as marked by them until they are suspended.
     pub(crate) blind: BTreeSet<NodeId>,
     pub(crate) recovery: Option<Recovery>,
     /// Recovered first.
@@ -73,8 +73,8 @@ pub(crate) struct Replica {
     pub(crate) sessions: BTreeMap<NodeId, Session>,
     /// Sends checkpoints and writes the log device.
     pub(crate) server: Option<NodeId>,
-    /// Members that have announced themselves since the last change. Only from those do joiners take a checkpoint, for only of
-    /// those do they know that they are members.
+    /// Members that have announced themselves since the last change. Only from those do joiners take a checkpoint, for
+    /// only of those do they know that they are members.
     pub(crate) announced: BTreeSet<NodeId>,
     /// Those for whom a checkpoint is under way; `None` if none is.
     pub(crate) transfer: Option<BTreeSet<NodeId>>,
@@ -344,7 +344,8 @@ impl Replica {
         !(self.in_sync.get(region) || is_taken || self.failed.contains(&(region, node)))
     }
 
-    /// The region that a node shall recover: the one that it was given already, one that somebody waits for, or the first.
+    /// The region that a node shall recover: the one that it was given already, one that somebody waits for, or the
+    /// first.
     fn work(&mut self, node: NodeId) -> Option<Region> {
         if let Some(recovery) = self.recovery {
             return (recovery.node == node).then_some(recovery.region);
@@ -382,8 +383,8 @@ impl Replica {
             // Pins of others were set while it was recovered, and those have not been answered yet.
             self.pins.retain(|(pinned, _)| *pinned != region);
             self.failed.retain(|(failed, _)| *failed != region);
-            // The clear that the kernel sends behind this would do the same; a node that dies before it sends it must not leave
-            // the region dirty for ever.
+            // The clear that the kernel sends behind this would do the same; a node that dies before it sends it must
+            // not leave the region dirty for ever.
             self.clean_if_unmarked(region);
         }
     }

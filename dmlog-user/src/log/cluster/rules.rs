@@ -9,8 +9,8 @@ pub enum Rule {
     ClearNeedsNoOtherMark,
     /// A flush is answered when every member has the marks.
     FlushWaitsForEverybody,
-    /// A region is not handed out for recovery while another node may be writing to it, and a write to it waits while another
-    /// node recovers it.
+    /// A region is not handed out for recovery while another node may be writing to it, and a write to it waits while
+    /// another node recovers it.
     RecoveryWaitsForWriters,
     /// A node without quorum claims nothing.
     NoClaimWithoutQuorum,

@@ -1,5 +1,5 @@
-//! The duties of the server, the member with the lowest number: it alone writes the log device, sends the state to those who wait
-//! for it, and hands both over to a lower member.
+//! The duties of the server, the member with the lowest number: it alone writes the log device, sends the state to
+//! those who wait for it, and hands both over to a lower member.
 //!
 //! Every node keeps these books, because every node can become the server at the next change.
 
@@ -9,8 +9,8 @@ use super::message::{Body, Message};
 use super::protocol::{NodeConfig, Output, Storage};
 use super::replica::Replica;
 
-/// What this node has multicast as the server and not seen delivered yet. One at a time, so that a state is not sent by one who is
-/// not the server any more, and a handover does not come in the middle of a state.
+/// What this node has multicast as the server and not seen delivered yet. One at a time, so that a state is not sent by
+/// one who is not the server any more, and a handover does not come in the middle of a state.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum Sent {
     Nothing,
@@ -34,8 +34,8 @@ impl Server {
         Self { write: None, is_write_wanted: true, sent: Sent::Nothing }
     }
 
-    /// Something has to be on the log device. Writes are coalesced: one is under way, and the next one carries everything that has come
-    /// meanwhile.
+    /// Something has to be on the log device. Writes are coalesced: one is under way, and the next one carries
+    /// everything that has come meanwhile.
     pub(super) fn want_write(&mut self) {
         self.is_write_wanted = true;
     }

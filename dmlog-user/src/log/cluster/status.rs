@@ -61,8 +61,8 @@ pub(super) fn always(config: &NodeConfig, op: &RequestOp) -> Option<Result<Answe
 
 /// What a node without the state can say without claiming anything. `None`: it has to wait.
 ///
-/// A clear or a recovery that nobody hears of leaves a region dirtier than it is, which is safe. A region that is not in sync
-/// would be written to on one leg without a mark, so that question waits; so do marks and flushes.
+/// A clear or a recovery that nobody hears of leaves a region dirtier than it is, which is safe. A region that is not
+/// in sync would be written to on one leg without a mark, so that question waits; so do marks and flushes.
 pub(super) fn claiming_nothing(config: &NodeConfig, op: &RequestOp) -> Option<Answer> {
     match op {
         RequestOp::IsClean { .. } => Some(Answer::IsClean(false)),

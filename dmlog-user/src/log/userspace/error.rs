@@ -16,7 +16,8 @@ pub enum UlogError {
         /// Bytes there have to be.
         expected: usize,
     },
-    /// A connector message of somebody else; process events come to sockets that are bound by the kernel header's recipe.
+    /// A connector message of somebody else; process events come to sockets that are bound by the kernel header's
+    /// recipe.
     #[error("a connector message {idx}:{value} is none of dm-log-userspace ({CN_IDX_DM}:{CN_VAL_DM_USERSPACE_LOG})")]
     Foreign {
         /// `cn_msg.id.idx`.
@@ -112,7 +113,8 @@ pub enum UlogError {
         /// Length with its NUL.
         bytes: usize,
     },
-    /// A yes or no that is neither 1 nor 0. The kernel compares with 1, and a daemon that answered 2 once destroyed data.
+    /// A yes or no that is neither 1 nor 0. The kernel compares with 1, and a daemon that answered 2 once destroyed
+    /// data.
     #[error("{value} as the answer of a {request}, which is 0 or 1")]
     NotAFlag {
         /// Name of the request type.

@@ -5,9 +5,9 @@
 //! cn_msg    16 idx u32 = 7, 20 val u32 = 1, 24 seq u32, 28 ack u32, 32 len u16, 34 flags u16
 //! ```
 //!
-//! A socket gets connector messages of other subsystems too if it is bound by the recipe of the kernel's header, so each
-//! one is looked at. A datagram is up to three bytes longer than its message (`NLMSG_ALIGN`); so is `nlmsg_len` of old
-//! kernels.
+//! A socket gets connector messages of other subsystems too if it is bound by the recipe of the kernel's header, so
+//! each one is looked at. A datagram is up to three bytes longer than its message (`NLMSG_ALIGN`); so is `nlmsg_len` of
+//! old kernels.
 
 use super::error::UlogError;
 use super::wire::{CN_IDX_DM, CN_VAL_DM_USERSPACE_LOG, FRAME_BYTES, Fields, NETLINK_ALIGN_BYTES, NLMSG_DONE};

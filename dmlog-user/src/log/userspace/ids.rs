@@ -7,8 +7,8 @@ use crate::log::arguments::UUID_BYTES_MAX;
 
 /// `luid`: the kernel's own name for one log instance, the address of its `log_c`.
 ///
-/// Two tables of one device, the live and the inactive one, share the UUID and differ here. The value says where the kernel's
-/// memory is, so it is never printed: neither `Debug` nor any message shows it.
+/// Two tables of one device, the live and the inactive one, share the UUID and differ here. The value says where the
+/// kernel's memory is, so it is never printed: neither `Debug` nor any message shows it.
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct Luid(u64);
 

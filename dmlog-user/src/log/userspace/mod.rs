@@ -8,8 +8,8 @@
 //! ```
 //!
 //! * The codec speaks both directions and is total: any bytes give a request, a reply, or a [`error::UlogError`].
-//! * [`userspace_log`] is dm-log-userspace, line by line, over a [`transport::Transport`]; the replay model and the tests of
-//!   the server use it.
+//! * [`userspace_log`] is dm-log-userspace, line by line, over a [`transport::Transport`]; the replay model and the
+//!   tests of the server use it.
 //! * [`server`] answers decoded requests from any log. The daemon and the tests use it; the kernel cannot tell.
 //!
 //! No socket, no clock: the time is handed in, and so are the datagrams.

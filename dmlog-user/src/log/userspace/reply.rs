@@ -1,8 +1,9 @@
 //! Replies of a daemon: the request's header with an error and an answer, or a bare acknowledgement.
 //!
-//! The kernel finds the request of a reply by `dm_ulog_request.seq`, and of a bare one (`cn_msg.len == 0`) by `cn_msg.seq`. It
-//! copies the data into a buffer on its stack without looking at the request type: what is longer fails the operation
-//! with `-ENOSPC`, and what is shorter leaves what was on the stack before. So an answer has exactly the size of its type.
+//! The kernel finds the request of a reply by `dm_ulog_request.seq`, and of a bare one (`cn_msg.len == 0`) by
+//! `cn_msg.seq`. It copies the data into a buffer on its stack without looking at the request type: what is longer
+//! fails the operation with `-ENOSPC`, and what is shorter leaves what was on the stack before. So an answer has
+//! exactly the size of its type.
 
 use super::error::UlogError;
 use super::frame::Frame;
@@ -16,7 +17,8 @@ use crate::event::ids::Region;
 pub enum Answer {
     /// Done: all requests that ask for nothing.
     Done,
-    /// `CTR`: the device that the log is kept on, which the kernel then holds for the mirror; `None` for a log in memory.
+    /// `CTR`: the device that the log is kept on, which the kernel then holds for the mirror; `None` for a log in
+    /// memory.
     LogDevice(Option<String>),
     /// `GET_REGION_SIZE`, in sectors.
     RegionSize(u64),
@@ -34,7 +36,8 @@ pub enum Answer {
     RemoteRecovering {
         /// Another node recovers the region or is going to; the write has to wait.
         is_recovering: bool,
-        /// The lowest region that is out of sync, or the number of regions: the kernel does not ask again about regions below it.
+        /// The lowest region that is out of sync, or the number of regions: the kernel does not ask again about regions
+        /// below it.
         in_sync_hint: Region,
     },
 }

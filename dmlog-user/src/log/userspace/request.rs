@@ -5,9 +5,9 @@
 //! 152 request_type u32 (low 8 bits), 156 data_size u32, 160 data
 //! ```
 //!
-//! Decoding goes in two steps, so that a daemon can refuse a request it does not understand: [`Envelope`] is the header,
-//! and [`Request`] the meaning. The text of `include/uapi/linux/dm-log-userspace.h` says that a `DTR` carries the
-//! arguments; it never did, and data where none is expected is an error here.
+//! Decoding goes in two steps, so that a daemon can refuse a request it does not understand: [`Envelope`] is the
+//! header, and [`Request`] the meaning. The text of `include/uapi/linux/dm-log-userspace.h` says that a `DTR` carries
+//! the arguments; it never did, and data where none is expected is an error here.
 
 use super::error::UlogError;
 use super::frame::Frame;

@@ -24,7 +24,8 @@ impl UserspaceStatics {
         RequestSeq(self.next_seq.fetch_add(1, Ordering::Relaxed))
     }
 
-    /// Whether the question may be asked now; if so, not again before [`REMOTE_RECOVERING_INTERVAL`] has passed, by any log.
+    /// Whether the question may be asked now; if so, not again before [`REMOTE_RECOVERING_INTERVAL`] has passed, by any
+    /// log.
     pub(crate) fn may_ask_remote_recovering(&self, now: MonoNs) -> bool {
         //= linux v6.12 drivers/md/dm-log-userspace-base.c userspace_is_remote_recovering
         //= `else if (time_after(limit, jiffies)) return 1;`

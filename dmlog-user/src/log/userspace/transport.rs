@@ -5,7 +5,8 @@ use super::reply::Reply;
 use super::request::Request;
 use crate::event::ids::DurationNs;
 
-/// `DM_ULOG_RETRY_TIMEOUT`: how long the kernel waits for a reply before it sends the request again with a new sequence number.
+/// `DM_ULOG_RETRY_TIMEOUT`: how long the kernel waits for a reply before it sends the request again with a new sequence
+/// number.
 pub const REPLY_TIMEOUT: DurationNs = DurationNs(15_000_000_000);
 /// How long the kernel sleeps before each attempt to find a daemon again (`schedule_timeout(2*HZ)`).
 pub const RECONNECT_PAUSE: DurationNs = DurationNs(2_000_000_000);
@@ -19,7 +20,8 @@ pub enum Exchange {
     TimedOut,
     /// It could not be sent. [`Errno::ESRCH`]: nobody listens.
     NotSent(Errno),
-    /// Nobody is interested any more. The kernel waits for ever; whoever runs this code has to end some time, and ends here.
+    /// Nobody is interested any more. The kernel waits for ever; whoever runs this code has to end some time, and ends
+    /// here.
     GivenUp,
 }
 

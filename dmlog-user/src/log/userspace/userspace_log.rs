@@ -1,14 +1,15 @@
 //! The type `userspace` as the kernel runs it: dm-log-userspace-base.c over a [`Transport`].
 //!
-//! Marks and clears wait in memory for a flush. Everything else is one round trip to the daemon, and is repeated until it
-//! comes back. What the kernel can answer itself, it does: see `in_sync_hint`.
+//! Marks and clears wait in memory for a flush. Everything else is one round trip to the daemon, and is repeated until
+//! it comes back. What the kernel can answer itself, it does: see `in_sync_hint`.
 //!
-//! Two kinds of requests behave differently when nobody listens. *Direct* ones (`CTR`, `DTR`, suspend, resume, region size)
-//! fail with `-ESRCH`; all others introduce the log to whoever listens next (`CTR`, `RESUME`) and go on.
+//! Two kinds of requests behave differently when nobody listens. *Direct* ones (`CTR`, `DTR`, suspend, resume, region
+//! size) fail with `-ESRCH`; all others introduce the log to whoever listens next (`CTR`, `RESUME`) and go on.
 //!
 //! Not copied: memory that cannot be had (the kernel then drops a clear), and the wait of `destroy_workqueue`.
 //!
-//! Source: <https://github.com/torvalds/linux/blob/v6.12/drivers/md/dm-log-userspace-base.c>, the same from 5.10 to 7.3.
+//! Source: <https://github.com/torvalds/linux/blob/v6.12/drivers/md/dm-log-userspace-base.c>, the same from 5.10 to
+//! 7.3.
 
 use std::sync::Arc;
 
@@ -185,8 +186,8 @@ impl<T: Transport> UserspaceLog<T> {
         &mut self.transport
     }
 
-    /// `dm_consult_userspace`: one request, sent again until something comes back. Gives the data of the reply, which may be
-    /// shorter than it should be; what is missing counts as 0, which is what the kernel finds on a stack that is
+    /// `dm_consult_userspace`: one request, sent again until something comes back. Gives the data of the reply, which
+    /// may be shorter than it should be; what is missing counts as 0, which is what the kernel finds on a stack that is
     /// initialised (6.1 and later).
     fn consult(&mut self, op: &RequestOp, mut buffer_bytes: usize) -> Result<Vec<u8>, Errno> {
         loop {
@@ -211,8 +212,8 @@ impl<T: Transport> UserspaceLog<T> {
             };
             if let Reply::Full { outcome: Err(_), .. } = reply {
                 //= fill_pkg `pkg->error = tfr->error; … *(pkg->data_size) = tfr->data_size;`
-                // After a whole reply with -EAGAIN the buffer counts as empty, and the data of the next reply does not fit.
-                // "Try again" has to be said with a bare acknowledgement.
+                // After a whole reply with -EAGAIN the buffer counts as empty, and the data of the next reply does not
+                // fit. "Try again" has to be said with a bare acknowledgement.
                 buffer_bytes = 0;
             }
             let data = match reply {
@@ -243,7 +244,8 @@ impl<T: Transport> UserspaceLog<T> {
             let ctr = RequestOp::Ctr { arguments: self.constructor.clone(), is_reconnect: true };
             loop {
                 self.transport.pause(RECONNECT_PAUSE);
-                // The buffer for the name of the log device is NULL with size 0: a daemon that names one fails here for ever.
+                // The buffer for the name of the log device is NULL with size 0: a daemon that names one fails here for
+                // ever.
                 match self.consult(&ctr, buffer::NONE) {
                     Ok(_) => break,
                     // The end of the model, not of the kernel.
@@ -253,7 +255,8 @@ impl<T: Transport> UserspaceLog<T> {
             }
             self.counts.reconnects += 1;
             //= `r = dm_consult_userspace(uuid, lc->luid, DM_ULOG_RESUME, NULL, 0, NULL, NULL); if (!r) goto retry;`
-            // in_sync_hint is not reset: a log that was in sync never asks for work again, whatever the new daemon knows.
+            // in_sync_hint is not reset: a log that was in sync never asks for work again, whatever the new daemon
+            // knows.
             if self.consult(&RequestOp::Resume, buffer::NONE).is_err() {
                 //= `DMERR("Error trying to resume userspace log: %d", r); return -ESRCH;`
                 return Err(Errno::ESRCH);

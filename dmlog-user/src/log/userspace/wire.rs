@@ -43,8 +43,8 @@ pub const REQUEST_BYTES_MAX: usize = 512 - CONNECTOR_HEADER_BYTES - ULOG_HEADER_
 pub const GROUP_REGIONS_MAX: usize = 32;
 /// `DM_NAME_LEN`: the kernel's buffer for the name of the log device, NUL included.
 pub const DEVICE_NAME_BYTES_MAX: usize = 128;
-/// A status with its NUL. The kernel takes what fits the caller's buffer, of which the mirror's own words have taken a part;
-/// nothing that a log has to say comes near this.
+/// A status with its NUL. The kernel takes what fits the caller's buffer, of which the mirror's own words have taken a
+/// part; nothing that a log has to say comes near this.
 pub const STATUS_BYTES_MAX: usize = 512;
 
 /// Places in `struct dm_ulog_request`.

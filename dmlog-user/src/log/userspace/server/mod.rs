@@ -1,6 +1,7 @@
 //! The daemon's side: answers any decoded request from any [`DirtyLog`].
 //!
-//! The kernel names a log twice. The UUID is the log, and the LUID one table of it. While a device is reloaded there are two:
+//! The kernel names a log twice. The UUID is the log, and the LUID one table of it. While a device is reloaded there
+//! are two:
 //!
 //! ```text
 //!                luid 1                              luid 2
@@ -10,9 +11,9 @@
 //!                DTR                                 live
 //! ```
 //!
-//! What the kernel repeats must not happen twice. It sends a request again when a reply is lost, with a new sequence number
-//! and nothing else to know it by; so a region that was handed out is handed out again until it comes back, and a
-//! region that is set in sync a second time is not counted twice.
+//! What the kernel repeats must not happen twice. It sends a request again when a reply is lost, with a new sequence
+//! number and nothing else to know it by; so a region that was handed out is handed out again until it comes back, and
+//! a region that is set in sync a second time is not counted twice.
 //!
 //! What the kernel forgets must not stay for ever. If it fails behind a `CTR` it sends no `DTR`; tables that were
 //! constructed and never resumed are dropped when a later one is resumed, or when there are too many.
@@ -31,8 +32,8 @@ use crate::log::dirty_log::{DirtyLog, LogError};
 
 /// Logs at a time. Each has a mirror in the kernel, and hosts with hundreds of mirrors are rare.
 pub const LOGS_MAX: usize = 4096;
-/// Tables of one log at a time. The kernel has one live and one inactive table, and can be between two inactive ones; the
-/// rest are constructors that have failed behind `CTR`.
+/// Tables of one log at a time. The kernel has one live and one inactive table, and can be between two inactive ones;
+/// the rest are constructors that have failed behind `CTR`.
 pub const TABLES_MAX: usize = 8;
 
 /// A log that was made for a `CTR`.
@@ -99,8 +100,8 @@ impl<M: LogMaker> LogServer<M> {
         self.logs.values().map(Vec::len).sum()
     }
 
-    /// Answers a datagram; nothing if it was not for us. What is not understood is refused: without a reply the kernel would
-    /// ask again every 15 seconds for ever.
+    /// Answers a datagram; nothing if it was not for us. What is not understood is refused: without a reply the kernel
+    /// would ask again every 15 seconds for ever.
     pub fn answer_datagram(&mut self, datagram: &[u8]) -> Option<Vec<u8>> {
         let reply = match (Request::decode(datagram), Request::envelope_of(datagram), Frame::decode(datagram)) {
             (Ok(request), _, _) => self.answer(&request),
@@ -120,8 +121,8 @@ impl<M: LogMaker> LogServer<M> {
         reply.encode().ok()
     }
 
-    /// Answers a request. The reply can always be encoded: an answer that has no bytes, such as the name of a log device that is
-    /// too long, is refused here.
+    /// Answers a request. The reply can always be encoded: an answer that has no bytes, such as the name of a log
+    /// device that is too long, is refused here.
     pub fn answer(&mut self, request: &Request) -> Reply {
         let envelope = request.envelope();
         let reply = Reply::Full { outcome: self.outcome(request), envelope: envelope.clone() };
@@ -162,8 +163,8 @@ impl<M: LogMaker> LogServer<M> {
         Ok(answer)
     }
 
-    /// The answer to a `CTR` of a table that is there: a reply was lost, or the kernel could not reach us for a while. A table
-    /// that had the LUID before, whose `DTR` was lost, steps aside; its state waits for a resume.
+    /// The answer to a `CTR` of a table that is there: a reply was lost, or the kernel could not reach us for a while.
+    /// A table that had the LUID before, whose `DTR` was lost, steps aside; its state waits for a resume.
     fn known(&mut self, uuid: &Uuid, luid: Luid, text: &str, is_reconnect: bool) -> Option<Answer> {
         let tables = self.logs.get_mut(uuid)?;
         let place = tables.iter().position(|table| table.luid == Some(luid))?;
@@ -220,7 +221,8 @@ impl<M: LogMaker> LogServer<M> {
         }
     }
 
-    /// `RESUME`: the table takes over what its predecessor knew, if it is the same log in the same place, and goes live.
+    /// `RESUME`: the table takes over what its predecessor knew, if it is the same log in the same place, and goes
+    /// live.
     fn resume(&mut self, uuid: &Uuid, luid: Luid) -> Result<Answer, Errno> {
         let tables = self.logs.get_mut(uuid).map(Vec::as_mut_slice).unwrap_or_default();
         let Some(place) = tables.iter().position(|table| table.luid == Some(luid)) else {
@@ -255,8 +257,8 @@ impl<M: LogMaker> LogServer<M> {
         result.map(|()| Answer::Done)
     }
 
-    /// Drops the tables that were constructed before this one and not resumed, and those whose luid was taken: this one has
-    /// left the inactive slot, so nothing before it is in there.
+    /// Drops the tables that were constructed before this one and not resumed, and those whose luid was taken: this one
+    /// has left the inactive slot, so nothing before it is in there.
     fn collect(&mut self, uuid: &Uuid, resumed: Luid) {
         let Some(tables) = self.logs.get_mut(uuid) else { return };
         let before = tables.len();

@@ -26,7 +26,8 @@ pub(super) enum Phase {
 /// A log that is served.
 pub(super) struct Served {
     log: Box<dyn DirtyLog + Send>,
-    /// Handed out as resync work and not yet back. Asked again, the same one is given: the kernel may have lost the reply.
+    /// Handed out as resync work and not yet back. Asked again, the same one is given: the kernel may have lost the
+    /// reply.
     handed_out: Option<Region>,
     /// No region below this one is out of sync.
     in_sync_hint: u64,
@@ -63,8 +64,8 @@ impl Table {
     /// A table that was just constructed.
     ///
     /// `is_reconnect`: the kernel has been using the log with a daemon that is gone. That one may have died between a
-    /// `MARK_REGION` and the `FLUSH` behind it. The kernel then sends the `FLUSH` to us and takes the answer for both, so every
-    /// region is presumed to be marked until the mirror is suspended.
+    /// `MARK_REGION` and the `FLUSH` behind it. The kernel then sends the `FLUSH` to us and takes the answer for both,
+    /// so every region is presumed to be marked until the mirror is suspended.
     pub(super) fn new(
         luid: Luid,
         constructor: String,
@@ -236,8 +237,8 @@ impl Served {
         Ok(())
     }
 
-    /// Moves the hint to the first region that is out of sync, or to the end. As high as the truth allows: at and above it
-    /// the kernel delays writes by 200 ms and more to ask.
+    /// Moves the hint to the first region that is out of sync, or to the end. As high as the truth allows: at and above
+    /// it the kernel delays writes by 200 ms and more to ask.
     fn find_hint(&mut self) -> Result<(), LogError> {
         while self.in_sync_hint < self.log.region_count() && self.log.in_sync(Region(self.in_sync_hint), true)? {
             self.in_sync_hint += 1;
