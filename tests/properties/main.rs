@@ -8,10 +8,16 @@
 //! disk log → crash → disk log                crash.rs
 //! a simulated mirror's work → what-if        whatif.rs (the mirror: kernel.rs)
 //! simulated mirror → capture → model          model.rs (the mirror: simulation/)
+//! request → datagram → request               ulog_codec.rs
+//! kernel → server → log, against a log       ulog_server.rs
+//! cluster message → bytes → message          cluster_wire.rs
+//! nodes of a cluster that crash and part     cluster/
 //! ```
 
 #![expect(clippy::unwrap_used, reason = "a test that cannot go on panics, and a panic has a place")]
 
+mod cluster;
+mod cluster_wire;
 mod crash;
 mod items;
 mod kernel;
@@ -25,3 +31,5 @@ mod simulation;
 mod text;
 mod trace;
 mod whatif;
+mod ulog_codec;
+mod ulog_server;

@@ -147,6 +147,14 @@ pub enum LogError {
         #[source]
         source: io::Error,
     },
+    /// The daemon of a userspace log refused, or could not be reached.
+    #[error("the log daemon answered {request} with errno {errno}")]
+    Daemon {
+        /// Name of the request type.
+        request: &'static str,
+        /// What came back, positive.
+        errno: i32,
+    },
 }
 
 /// `EIO` of Linux on every architecture that it runs on.
@@ -160,6 +168,7 @@ impl LogError {
         match self {
             Self::WouldBlock => -EWOULDBLOCK,
             Self::WriteLogDevice { .. } | Self::FlushLogDevice { .. } => -EIO,
+            Self::Daemon { errno, .. } => -*errno,
         }
     }
 }

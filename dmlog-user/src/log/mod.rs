@@ -12,6 +12,8 @@
 //! bits           the state and the functions that the core and the disk type share
 //! core_log       the type `core`: in memory, lost at reboot
 //! disk           the type `disk`: on a log device; the on-disk format
+//! userspace      the type `userspace`: the kernel's side, the protocol, and a server that answers from any log
+//! cluster        one log on several nodes: the state machine behind `clustered-core` and `clustered-disk`
 //! ```
 //!
 //! Nothing here opens a file, reads a clock or prints; storage and callbacks are handed in.
@@ -26,3 +28,7 @@ pub mod geometry;
 pub mod bits;
 pub mod core_log;
 pub mod disk;
+
+pub mod userspace;
+
+pub mod cluster;
