@@ -30,6 +30,6 @@ mod oracle;
 mod simulation;
 mod text;
 mod trace;
-mod whatif;
 mod ulog_codec;
 mod ulog_server;
+mod whatif;

@@ -156,16 +156,14 @@ impl Findings {
         }
     }
 
-    /// A call was seen whose hook has this number.
+    /// Whether any is open.
     #[inline]
-    pub(super) fn heard(&mut self, hook: u16) {
-        if self.open > 0 {
-            self.settle(hook);
-        }
+    pub(super) fn has_open(&self) -> bool {
+        self.open > 0
     }
 
-    #[cold]
-    fn settle(&mut self, hook: u16) {
+    /// A call was seen whose hook has this number.
+    pub(super) fn heard(&mut self, hook: u16) {
         for divergence in &mut self.kept {
             if let Standing::Open { rests_on } = divergence.standing
                 && hook <= rests_on

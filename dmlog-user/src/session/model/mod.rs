@@ -120,6 +120,8 @@ pub struct Models {
     reach: Reach,
     sight: Sight,
     position: u64,
+    /// A `dm_rh_mark_nosync` was seen, so that the ends of passes mean something.
+    has_nosync: bool,
     /// Logs without a model because there are too many, or too many regions.
     not_modelled: u64,
     rules: Rules,
@@ -146,6 +148,7 @@ impl Models {
             reach: Reach::new(facts),
             sight: Sight::of(facts),
             position: 0,
+            has_nosync: false,
             not_modelled: 0,
             rules,
         }
@@ -193,58 +196,68 @@ impl Models {
     /// Takes in an event. Comparisons are counted in `tally`, if the event is `inside` the window that is looked at.
     #[inline]
     pub fn apply(&mut self, event: &Event, tally: &mut Tally, inside: bool) {
-        match &event.op {
-            // Bios tell nothing about the log. What a snapshot says is what the kernel says, and is not foreseen.
-            Op::Mirror(
-                MirrorOp::Map(_)
-                | MirrorOp::EndIo { .. }
-                | MirrorOp::WriteCallback { .. }
-                | MirrorOp::ReadCallback { .. },
-            )
-            | Op::Consult { .. }
-            | Op::Bits(_) => {}
-            _ => self.apply_call(event, tally, inside),
-        }
-    }
-
-    fn apply_call(&mut self, event: &Event, tally: &mut Tally, inside: bool) {
         if event.time < self.sight.from {
             return;
         }
-        self.position += 1;
-        self.reach.see(event.cpu, self.position);
-        if event.log == LogId::UNKNOWN {
-            return self.apply_unattributed(event, tally, inside);
-        }
-        let seen = Seen::of(event);
         match &event.op {
-            Op::Log(by, op) => self.apply_log_op(&seen, *by, op, tally, inside),
-            Op::RegionHash(op) => {
-                let Some((instance, mut judge)) = self.instance(&seen, tally, inside) else {
-                    return count_unknown_state(op, tally, inside);
-                };
-                instance.region_hash_op(&seen, op, &mut judge);
-            }
-            Op::Mirror(op) => {
-                if let Some((instance, mut judge)) = self.known_instance(&seen, tally, inside) {
-                    instance.mirror_op(&seen, op, &mut judge);
-                }
-            }
-            Op::Identity(identity) => self.identify(&seen, identity, tally, inside),
-            Op::Consult { .. } | Op::Bits(_) => {}
+            Op::Log(by, op) => self.apply_log_op(&Seen::of(event), *by, op, tally, inside),
+            // The worker's steps between the calls that tell something; bios and copies, which tell nothing about the log; snapshots,
+            // which are what the kernel says and not foreseen.
+            Op::RegionHash(
+                RegionHashOp::UpdateStates { .. }
+                | RegionHashOp::Flush { .. }
+                | RegionHashOp::RecoveryPrepare
+                | RegionHashOp::RecoveryStart { .. }
+                | RegionHashOp::StopRecovery,
+            )
+            | Op::Mirror(
+                MirrorOp::Map(_)
+                | MirrorOp::EndIo { .. }
+                | MirrorOp::WriteCallback { .. }
+                | MirrorOp::ReadCallback { .. }
+                | MirrorOp::Recover { .. }
+                | MirrorOp::RecoveryComplete { .. }
+                | MirrorOp::HoldBio { .. }
+                | MirrorOp::Status { .. }
+                | MirrorOp::Dtr,
+            )
+            | Op::Consult { .. }
+            | Op::Bits(_) => {}
+            Op::RegionHash(op) => self.apply_region_hash_op(&Seen::of(event), op, tally, inside),
+            Op::Mirror(op) => self.apply_mirror_op(&Seen::of(event), op, tally, inside),
+            Op::Identity(identity) => self.identify(&Seen::of(event), identity, tally, inside),
         }
     }
 
+    #[inline]
     fn apply_log_op(&mut self, seen: &Seen, by: LogImpl, op: &LogOp, tally: &mut Tally, inside: bool) {
+        self.position += 1;
+        match op {
+            LogOp::Resume { .. } | LogOp::Ctr { .. } | LogOp::Dtr | LogOp::Flush { kind: None, .. } => {
+                return self.apply_rare_log_op(seen, by, op, tally, inside);
+            }
+            // Often enough on each CPU, and not too often.
+            LogOp::Flush { .. } => self.reach.see(seen.cpu, self.position),
+            _ => {}
+        }
+        let Some((instance, mut judge)) = self.instance(seen, tally, inside) else {
+            return self.count_unknown_answer(seen, op, tally, inside);
+        };
+        instance.log_op(seen, by, op, &mut judge);
+        if self.findings.has_open() {
+            self.settle(by, op);
+        }
+    }
+
+    /// The operations that begin and end the life of a log or of its table.
+    #[cold]
+    fn apply_rare_log_op(&mut self, seen: &Seen, by: LogImpl, op: &LogOp, tally: &mut Tally, inside: bool) {
         let image = match op {
             LogOp::Resume { .. } if by == LogImpl::Disk => self.image_for(seen.log),
             _ => None,
         };
         let Some((instance, mut judge)) = self.instance(seen, tally, inside) else {
-            if let Some(comparison) = answer_of(op) {
-                Judge { tally, findings: &mut self.findings, inside, position: 0 }.unknown(comparison);
-            }
-            return;
+            return self.count_unknown_answer(seen, op, tally, inside);
         };
         instance.log_op(seen, by, op, &mut judge);
         match op {
@@ -260,6 +273,12 @@ impl Models {
             }
             _ => {}
         }
+        self.settle(by, op);
+    }
+
+    /// Differences that this call settles, because its hook is still attached.
+    #[cold]
+    fn settle(&mut self, by: LogImpl, op: &LogOp) {
         if by != LogImpl::Userspace
             && let Some(hook) = hook_of(by, op)
         {
@@ -267,21 +286,54 @@ impl Models {
         }
     }
 
-    /// An event that belongs to some log, and nobody knows to which: if it changes one, it may have changed any.
-    fn apply_unattributed(&mut self, event: &Event, tally: &mut Tally, inside: bool) {
-        match &event.op {
-            Op::Log(_, op) => {
-                if let Some(comparison) = answer_of(op) {
-                    Judge { tally, findings: &mut self.findings, inside, position: 0 }.unknown(comparison);
-                }
+    #[inline]
+    fn apply_region_hash_op(&mut self, seen: &Seen, op: &RegionHashOp, tally: &mut Tally, inside: bool) {
+        self.has_nosync |= matches!(op, RegionHashOp::MarkNosync { .. });
+        self.position += 1;
+        let Some((instance, mut judge)) = self.instance(seen, tally, inside) else {
+            return self.count_unknown_state(seen, op, tally, inside);
+        };
+        instance.region_hash_op(seen, op, &mut judge);
+    }
+
+    #[inline]
+    fn apply_mirror_op(&mut self, seen: &Seen, op: &MirrorOp, tally: &mut Tally, inside: bool) {
+        match op {
+            MirrorOp::Pass if !self.has_nosync => return,
+            MirrorOp::LegFlush { .. } if seen.log == LogId::UNKNOWN => {
                 self.epoch.all = self.epoch.all.wrapping_add(1);
             }
-            Op::RegionHash(op) => {
-                count_unknown_state(op, tally, inside);
-                self.epoch.hash = self.epoch.hash.wrapping_add(1);
-            }
-            Op::Mirror(MirrorOp::LegFlush { .. }) => self.epoch.all = self.epoch.all.wrapping_add(1),
-            Op::Mirror(_) | Op::Consult { .. } | Op::Identity(_) | Op::Bits(_) => {}
+            _ => {}
+        }
+        self.position += 1;
+        if let Some((instance, mut judge)) = self.known_instance(seen, tally, inside) {
+            instance.mirror_op(seen, op, &mut judge);
+        }
+    }
+
+    /// An answer of a log without a model. If nobody knows of which, what changes one may have changed any.
+    #[cold]
+    fn count_unknown_answer(&mut self, seen: &Seen, op: &LogOp, tally: &mut Tally, inside: bool) {
+        if let Some(comparison) = answer_of(op)
+            && inside
+        {
+            tally.unknown(comparison);
+        }
+        if seen.log == LogId::UNKNOWN {
+            self.epoch.all = self.epoch.all.wrapping_add(1);
+        }
+    }
+
+    /// The same for the region hash.
+    #[cold]
+    fn count_unknown_state(&mut self, seen: &Seen, op: &RegionHashOp, tally: &mut Tally, inside: bool) {
+        if let RegionHashOp::GetState { .. } = op
+            && inside
+        {
+            tally.unknown(Comparison::RegionState);
+        }
+        if seen.log == LogId::UNKNOWN {
+            self.epoch.hash = self.epoch.hash.wrapping_add(1);
         }
     }
 
@@ -341,8 +393,8 @@ impl Models {
     #[cold]
     fn add(&mut self, log: LogId) {
         let place = log.0 as usize;
-        if place >= LOGS_MAX || self.live >= MODELS_MAX {
-            self.not_modelled += u64::from(self.live >= MODELS_MAX);
+        if log == LogId::UNKNOWN || place >= LOGS_MAX || self.live >= MODELS_MAX {
+            self.not_modelled += u64::from(log != LogId::UNKNOWN && self.live >= MODELS_MAX);
             return;
         }
         if place >= self.instances.len() {
@@ -388,6 +440,7 @@ impl Models {
 
     /// The kernel's structures say what a log is.
     fn identify(&mut self, seen: &Seen, identity: &Identity, tally: &mut Tally, inside: bool) {
+        self.position += 1;
         let (sight, rules, in_use) = (self.sight, self.rules, self.regions);
         let Some((instance, mut judge)) = self.instance(seen, tally, inside) else { return };
         instance.facts = Facts {
@@ -447,12 +500,6 @@ fn compare_region_count(instance: &mut Instance, seen: &Seen, identity: &Identit
             let answers = (Answer::Regions(kernel), Answer::Regions(model));
             instance.differs(seen, Comparison::RegionCount, None, answers, RESTS_ON_NOTHING, judge);
         }
-    }
-}
-
-fn count_unknown_state(op: &RegionHashOp, tally: &mut Tally, inside: bool) {
-    if inside && let RegionHashOp::GetState { .. } = op {
-        tally.unknown(Comparison::RegionState);
     }
 }
 
