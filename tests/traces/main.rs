@@ -10,4 +10,7 @@ mod pyarrow;
 mod real;
 mod size;
 mod whatif;
+#[path = "../support/synth/mod.rs"]
+mod support;
+mod synth;
 mod workload;

@@ -13,6 +13,7 @@ mod process;
 #[cfg(test)]
 mod scratch;
 mod setup;
+mod synth;
 mod task;
 mod test;
 mod tidy;

@@ -8,8 +8,9 @@ use clap::{Parser, Subcommand};
 use crate::bench::{self, BenchArgs};
 use crate::guest::command::GuestArgs;
 use crate::setup::{self, Scope, SetupArgs};
+use crate::synth::SynthArgs;
 use crate::test::{self, TestArgs};
-use crate::{bless, demo, guest, tidy};
+use crate::{bless, demo, guest, synth, tidy};
 
 #[derive(Debug, Parser)]
 #[command(name = "cargo xtask", bin_name = "cargo xtask", about = "Developer tasks of dmlog-top")]
@@ -28,6 +29,7 @@ enum Task {
     Ci,
     Guest(GuestArgs),
     Bench(BenchArgs),
+    Synth(SynthArgs),
     /// Prints what breaks the rules of the repository
     Tidy,
     /// Accepts a change of the trace schema after its description was updated
@@ -46,6 +48,7 @@ pub(crate) fn run() -> Result<ExitCode> {
         }
         Task::Guest(args) => guest::command::run_command(&args),
         Task::Bench(args) => bench::run_command(&args),
+        Task::Synth(args) => synth::run_command(&args),
         Task::Tidy => tidy::run_command(),
         Task::Bless => bless::run_command(),
     }
