@@ -58,11 +58,11 @@ const PREFLUSH: u32 = 1 << 18;
 const SECTOR: u64 = 512;
 
 /// Pauses of a job that waits for nothing but its last bio.
-const BUSY: Quantiles = Quantiles([9_000, 15_000, 34_000, 90_000, 400_000, 2_000_000, 9_000_000]);
+const BUSY: Quantiles = Quantiles([20_000, 36_000, 90_000, 300_000, 1_200_000, 4_000_000, 9_000_000]);
 /// Pauses of a database between two writes.
-const COMMITS: Quantiles = Quantiles([60_000, 150_000, 400_000, 1_500_000, 5_000_000, 20_000_000, 60_000_000]);
+const COMMITS: Quantiles = Quantiles([200_000, 400_000, 1_500_000, 5_000_000, 12_000_000, 30_000_000, 60_000_000]);
 /// Pauses of writeback: bios in bursts.
-const BURSTS: Quantiles = Quantiles([4_000, 6_000, 11_000, 60_000, 9_000_000, 40_000_000, 90_000_000]);
+const BURSTS: Quantiles = Quantiles([4_000, 8_000, 20_000, 9_000_000, 40_000_000, 90_000_000, 200_000_000]);
 
 /// The jobs of a mirror.
 pub(crate) fn jobs(mirror: u32, cpus: u16, random: &mut Random) -> Vec<Job> {
