@@ -9,8 +9,8 @@ mod model;
 mod pyarrow;
 mod real;
 mod size;
-mod whatif;
 #[path = "../support/synth/mod.rs"]
 mod support;
 mod synth;
+mod whatif;
 mod workload;
