@@ -38,6 +38,8 @@ pub struct BatchMark {
     offset: u64,
     number: u64,
     chain: u32,
+    /// The same of the columns that version 1.1 added.
+    added_chain: u32,
     is_ended: bool,
 }
 
@@ -147,7 +149,13 @@ impl<R: Read> TraceReader<R> {
 
     /// The place before the next batch, for [`go_to`](Self::go_to) of this same reader.
     pub fn mark(&self) -> BatchMark {
-        BatchMark { offset: self.sealed_end, number: self.next_number, chain: self.chain, is_ended: self.is_ended }
+        BatchMark {
+            offset: self.sealed_end,
+            number: self.next_number,
+            chain: self.chain,
+            added_chain: self.added_chain,
+            is_ended: self.is_ended,
+        }
     }
 
     /// Appends the items of the next batch; `None` behind the last one. After an error there are no more.
@@ -305,7 +313,7 @@ impl<R: Read + Seek> TraceReader<R> {
     /// # Errors
     /// [`TraceError::Read`]; nothing can be read then until a place is gone to.
     pub fn go_to(&mut self, mark: BatchMark) -> Result<(), TraceError> {
-        let BatchMark { offset, number, chain, is_ended } = mark;
+        let BatchMark { offset, number, chain, added_chain, is_ended } = mark;
         self.is_over = true;
         self.messages.seek(offset).map_err(|source| TraceError::Read { offset, source })?;
         if number == 0 {
@@ -315,6 +323,7 @@ impl<R: Read + Seek> TraceReader<R> {
         self.sealed_end = offset;
         self.next_number = number;
         self.chain = chain;
+        self.added_chain = added_chain;
         self.is_ended = is_ended;
         self.is_over = false;
         self.tail = Tail::NotReached;
