@@ -80,9 +80,9 @@ fn snapshots(trace: &Trace, region_count: u64) -> Vec<Snapshot> {
             let (tid, is_cut) = (event.tid, false);
             snapshots.push(Snapshot { clean, in_sync, recovering, state, tid, place, parts: 0, is_cut });
         }
-        let snapshot = snapshots.last_mut().unwrap_or_else(|| panic!("a snapshot begins with {event:?}"));
-        assert_eq!(event.tid, snapshot.tid, "a snapshot by two threads: {event:?}");
-        snapshot.take(bits);
+        // The recorder may ask while somebody resumes.
+        let snapshot = snapshots.iter_mut().rev().find(|snapshot| snapshot.tid == event.tid);
+        snapshot.unwrap_or_else(|| panic!("a snapshot begins with {event:?}")).take(bits);
     }
     for snapshot in &snapshots {
         let lengths = [&snapshot.clean, &snapshot.in_sync, &snapshot.recovering].map(|bits| bits.len() as u64);

@@ -7,6 +7,7 @@
 //!
 //! They tell a model of the log where to start. An event comes before everything in the stream that its bits may lack; what comes
 //! behind it may be in the bits already, and applying it once more gives the same bits (`dmlog-ebpf/src/snapshot.rs` says why).
+//! Where the capture asks while somebody resumes the log, two snapshots come mixed; the thread tells them apart.
 //! Kept in one form only: no bit beyond the part's regions, no zero word at the end.
 
 use dmlog_common::record::{BIG_BITS_BYTES, bitset};
