@@ -263,7 +263,9 @@ fn check(case: Case, arguments: &[&str]) {
     asked.check(&clean, &in_sync, &recovering);
     if let Some(first) = first_out_of_sync {
         assert_eq!(asked.state.sync_search, i32::try_from(first + 1).unwrap_or(-1), "behind what was handed out");
-        assert!(asked.state.touched_cleaned, "handing out work touches the log");
+        // A disk log may have been flushed since: the worker passes again whenever somebody wakes it.
+        let is_touched = asked.state.touched_cleaned || case.kind == LogKind::Disk;
+        assert!(is_touched, "handing out work touches the log");
     }
     let [resumed] = &after_resumes(&trace, case.regions)[..] else { panic!("one more resume, one more snapshot") };
     resumed.check(&all, &all, &none);

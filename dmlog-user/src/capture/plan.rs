@@ -3,7 +3,7 @@
 //! The rules: a hook must be in the allow-list, and its exact name must be once in `/proc/kallsyms` under its own module.
 //! fentry also wants it exactly once in that module's BTF (a name that is there twice was seen to crash a kernel). What
 //! cannot be probed by fentry is probed by kprobe; what cannot be probed at all is reported with what it costs. Where the kernel is
-//! preemptible, functions that submitters run side by side are probed by kprobe, because fentry would miss calls there.
+//! preemptible, functions that tasks run are probed by kprobe, because fentry would miss calls there.
 
 use dmlog_common::hooks::{Group, HOOKS, Hook};
 use dmlog_common::record::kind;
@@ -128,7 +128,7 @@ fn decide(hook: &Hook, facts: &HostFacts, wishes: &Wishes) -> (Action, String) {
         Some(count) => return (Action::Absent, format!("{count} functions of the module have this name")),
     }
     match fentry(hook, facts, wishes) {
-        Ok(_) if facts.preemptible && !facts.kprobes_disabled && run_by_submitters(hook, wishes) => {
+        Ok(_) if facts.preemptible && !facts.kprobes_disabled && run_by_tasks(hook) => {
             let reason = "this kernel preempts tasks inside fentry programs, and then misses calls of other tasks";
             (Action::Kprobe, reason.to_owned())
         }
@@ -138,11 +138,11 @@ fn decide(hook: &Hook, facts: &HostFacts, wishes: &Wishes) -> (Action, String) {
     }
 }
 
-/// Whether several tasks may be inside the function on one CPU. The kernel does not run an fentry program on a CPU where that
-/// program is running, so a task that is preempted in it hides the calls of the next one. A kprobe's program is run with
-/// preemption off. All other functions are run by the one worker of a mirror, or in interrupts.
-fn run_by_submitters(hook: &Hook, wishes: &Wishes) -> bool {
-    hook.kind == kind::MAP || hook.kind == kind::IN_SYNC && wishes.reads
+/// Whether tasks run the function, and not interrupts. The kernel does not run an fentry program on a CPU where that program is
+/// running, so a task that is preempted in it hides the calls of the next one. A kprobe's program is run with preemption off.
+/// Interrupts are not preempted, and keep fentry: a kprobe within a kprobe would be missed.
+fn run_by_tasks(hook: &Hook) -> bool {
+    !matches!(hook.kind, kind::END_IO | kind::WRITE_CALLBACK | kind::READ_CALLBACK | kind::RH_DEC)
 }
 
 /// The BTF id to attach fentry to, or why not.

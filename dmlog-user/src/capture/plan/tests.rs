@@ -122,18 +122,21 @@ fn disabled_kprobes_leave_what_fentry_cannot_have_absent() {
 }
 
 #[test]
-fn what_submitters_run_gets_a_kprobe_where_fentry_would_miss_calls() {
+fn what_tasks_run_gets_a_kprobe_where_fentry_would_miss_calls() {
     let mut facts = capable();
     facts.preemptible = true;
-    let only_bios = Wishes { reads: false, ..everything() };
-    let changed = |facts: &HostFacts, wishes: &Wishes| {
-        changes(&full(), &Plan::new(facts, wishes)).into_iter().map(|(name, _)| name).collect::<Vec<_>>()
-    };
-    assert_eq!(changed(&facts, &only_bios), ["mirror_map"]);
-    assert_eq!(changed(&facts, &everything()), ["core_in_sync", "userspace_in_sync", "mirror_map"]);
-    assert!(changes(&full(), &Plan::new(&facts, &everything())).iter().all(|(_, action)| *action == Action::Kprobe));
+    let plan = Plan::new(&facts, &everything());
+    let by_fentry: Vec<&str> = plan
+        .coverage()
+        .iter()
+        .zip(HOOKS)
+        .filter(|(hook, _)| hook.probe == Probe::Fentry)
+        .map(|(_, hook)| hook.function)
+        .collect();
+    assert_eq!(by_fentry, ["dm_rh_dec", "mirror_end_io", "write_callback", "read_callback"]);
+    assert!(changes(&full(), &plan).iter().all(|(_, action)| *action == Action::Kprobe));
     facts.kprobes_disabled = true;
-    assert_eq!(changed(&facts, &everything()), Vec::<&str>::new());
+    assert_eq!(changes(&full(), &Plan::new(&facts, &everything())), []);
 }
 
 #[test]
