@@ -1,7 +1,7 @@
 //! Observes, replays and judges device-mapper dirty region logs.
 //!
 //! The layers, in reading order; each may use those before it (see `DESIGN.md` beside this crate's manifest):
-//! [`event`], [`cli`].
+//! [`event`]; [`log`] and [`trace`]; [`analysis`] and [`session`]; [`export`]; then the running kernel (`capture`, `record`) and [`cli`].
 
 pub mod event;
 pub mod log;

@@ -15,7 +15,6 @@ use crate::export::{Report, TraceEnd, json, text};
 use crate::session::snapshot::{Snapshot, TOP_DEFAULT};
 use crate::session::window::Moment;
 use crate::session::{Session, Settings};
-use crate::trace::reader::Tail;
 
 /// Arguments of `dmlog-top report`.
 #[derive(Debug, clap::Args)]
@@ -84,17 +83,7 @@ struct Fold {
 fn fold(file: &TraceFile, settings: Settings, top: usize) -> Result<Fold, Failure> {
     let mut reader = file.open()?;
     let mut session = Session::new(Some(reader.facts()), settings);
-    loop {
-        match reader.next_batch_with(|item| session.apply(&item)) {
-            Ok(Some(_)) => {}
-            Ok(None) => break,
-            Err(error) => return Err(file.failure(error)),
-        }
-    }
-    let end = match reader.tail() {
-        Tail::Torn { bytes } => TraceEnd::Torn { bytes },
-        Tail::Clean | Tail::NotReached => TraceEnd::Clean,
-    };
+    let end = file.read_items(&mut reader, |item| session.apply(item))?;
     Ok(Fold { facts: reader.facts().clone(), snapshot: session.snapshot(top), end })
 }
 

@@ -9,8 +9,10 @@ use anyhow::Context as _;
 
 use super::exit::{Exit, Failure};
 use crate::event::ids::MonoNs;
+use crate::event::item::Item;
+use crate::export::TraceEnd;
 use crate::trace::error::TraceError;
-use crate::trace::reader::TraceReader;
+use crate::trace::reader::{Tail, TraceReader};
 
 /// Where a trace comes from.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -43,6 +45,22 @@ impl TraceFile {
             Box::new(file.map_err(|error| Failure::new(Exit::Io, error))?)
         };
         TraceReader::new(source).map_err(|error| self.failure(error))
+    }
+
+    /// Hands every item of an opened trace to `take`, and says how the trace ends.
+    ///
+    /// # Errors
+    /// [`Exit::Io`] for a corrupt trace.
+    pub fn read_items(
+        &self,
+        reader: &mut TraceReader<Source>,
+        mut take: impl FnMut(&Item),
+    ) -> Result<TraceEnd, Failure> {
+        while reader.next_batch_with(|item| take(&item)).map_err(|error| self.failure(error))?.is_some() {}
+        Ok(match reader.tail() {
+            Tail::Torn { bytes } => TraceEnd::Torn { bytes },
+            Tail::Clean | Tail::NotReached => TraceEnd::Clean,
+        })
     }
 
     /// An error of this trace, with its name.

@@ -16,7 +16,6 @@ use crate::event::text::quote::quote;
 use crate::export::TraceEnd;
 use crate::export::whatif::{WhatIfReport, json, text};
 use crate::log::dirty_log::LogType;
-use crate::trace::reader::Tail;
 
 const AFTER_HELP: &str = "\
 The passes of the mirror's worker stay as they were recorded; marks, clears and what each flush finds to write are computed
@@ -76,17 +75,7 @@ pub fn run(args: &Args) -> Result<Exit, Failure> {
 fn fold(file: &TraceFile, settings: &Settings) -> Result<(WhatIfResult, TraceEnd), Failure> {
     let mut reader = file.open()?;
     let mut whatif = WhatIf::new(Some(reader.facts()), settings.clone());
-    loop {
-        match reader.next_batch_with(|item| whatif.apply(&item)) {
-            Ok(Some(_)) => {}
-            Ok(None) => break,
-            Err(error) => return Err(file.failure(error)),
-        }
-    }
-    let end = match reader.tail() {
-        Tail::Torn { bytes } => TraceEnd::Torn { bytes },
-        Tail::Clean | Tail::NotReached => TraceEnd::Clean,
-    };
+    let end = file.read_items(&mut reader, |item| whatif.apply(item))?;
     Ok((whatif.result(), end))
 }
 
