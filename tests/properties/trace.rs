@@ -1,5 +1,6 @@
 //! A trace gives back exactly what was pushed, in order, however it was cut into batches.
 
+use dmlog_user::event::call::Row;
 use dmlog_user::event::facts::CaptureFacts;
 use dmlog_user::event::flat::OP_NAMES;
 use dmlog_user::event::item::Item;
@@ -34,6 +35,15 @@ fn through_a_trace(items: &[Item], flush_every: usize) -> (Vec<Item>, Tail) {
     let mut reader = TraceReader::new(file.as_slice()).unwrap();
     let mut back = Vec::new();
     while reader.next_batch(&mut back).unwrap().is_some() {}
+    let mut expected = back.iter().map(Row::of);
+    let mut rows = TraceReader::new(file.as_slice()).unwrap();
+    let mut compare = |row: &Row<'_>| match row {
+        // Which rows are items is up to the reader.
+        Row::Item(item) => assert_eq!(Some(Row::of(item)), expected.next()),
+        row => assert_eq!(Some(*row), expected.next()),
+    };
+    while rows.next_batch_rows(&mut compare).unwrap().is_some() {}
+    assert_eq!(expected.next(), None);
     (back, reader.tail())
 }
 

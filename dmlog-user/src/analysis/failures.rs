@@ -1,10 +1,12 @@
 //! What went wrong: legs, flushes, writes held or failed, the log device.
 
+use dmlog_common::record::kind;
 use serde::Serialize;
 
 use super::{Named, by_name};
+use crate::event::call::Call;
 use crate::event::ids::{MonoNs, Region};
-use crate::event::op::{Event, Identity, LogOp, MirrorOp, Op, RegionHashOp};
+use crate::event::op::Identity;
 
 /// Legs that are told apart; the kernel allows nine.
 const LEGS: usize = 16;
@@ -93,46 +95,36 @@ pub struct Failures {
 }
 
 impl Failures {
-    /// Looks at one event; most tell of no failure.
-    pub fn observe(&mut self, event: &Event) {
-        let time = event.time;
-        match &event.op {
-            Op::Log(_, LogOp::Flush { result, .. }) if *result != 0 => self.add(FLUSH_ERROR, time, *result),
-            Op::Log(_, LogOp::Resume { result }) if *result != 0 => self.add(RESUME_ERROR, time, *result),
-            Op::Log(_, LogOp::SetRegionSync { region, in_sync: false }) => {
+    /// Looks at an event that tells of a failure; of others it makes nothing.
+    #[cold]
+    pub fn observe(&mut self, call: &Call) {
+        let Call { time, result, arg, .. } = *call;
+        match u16::from(call.code) {
+            kind::FLUSH if result != 0 => self.add(FLUSH_ERROR, time, result),
+            kind::RESUME if result != 0 => self.add(RESUME_ERROR, time, result),
+            kind::SET_REGION_SYNC if arg == 0 => {
                 self.add(SET_OUT_OF_SYNC, time, 0);
-                self.name_region(*region);
+                self.name_region(call.region());
             }
-            Op::RegionHash(RegionHashOp::Flush { result }) if *result != 0 => self.add(RH_FLUSH_ERROR, time, *result),
-            Op::RegionHash(RegionHashOp::MarkNosync { region, .. }) => {
+            kind::RH_FLUSH if result != 0 => self.add(RH_FLUSH_ERROR, time, result),
+            kind::RH_MARK_NOSYNC => {
                 self.add(MARK_NOSYNC, time, 0);
-                if let Some(region) = region {
-                    self.name_region(*region);
-                }
+                self.name_region(call.region());
             }
-            Op::Mirror(op) => self.observe_mirror(op, time),
-            Op::Identity(identity) => self.observe_identity(identity, time),
-            Op::Log(..) | Op::RegionHash(_) | Op::Consult { .. } | Op::Bits(_) => {}
-        }
-    }
-
-    fn observe_mirror(&mut self, op: &MirrorOp, time: MonoNs) {
-        match op {
-            MirrorOp::FailMirror { leg, error_type } => {
-                let kind = usize::try_from(*error_type).map_or(4, |kind| kind.min(4));
-                self.add(kind, time, 0);
-                if let Some(leg) = leg.and_then(|leg| self.legs.get_mut(usize::from(leg))) {
+            kind::FAIL_MIRROR => {
+                self.add(usize::try_from(result).map_or(4, |kind| kind.min(4)), time, 0);
+                let leg = call.arg().and_then(|leg| usize::try_from(leg).ok());
+                if let Some(leg) = leg.and_then(|leg| self.legs.get_mut(leg)) {
                     leg.at(time, 0);
                 }
             }
-            MirrorOp::HoldBio { .. } => self.add(HELD_BIO, time, 0),
-            MirrorOp::LegFlush { result } if *result != 0 => self.add(LEG_FLUSH_ERROR, time, *result),
-            MirrorOp::WriteCallback { failed_legs, .. } if *failed_legs != 0 => self.add(WRITE_CALLBACK_ERROR, time, 0),
-            MirrorOp::ReadCallback { failed_legs, .. } if *failed_legs != 0 => self.add(READ_CALLBACK_ERROR, time, 0),
-            MirrorOp::RecoveryComplete { read_error, write_error, .. } if *read_error != 0 || *write_error != 0 => {
-                self.add(RECOVERY_ERROR, time, *read_error);
-            }
-            MirrorOp::EndIo { status, .. } if *status != 0 => self.add(IO_ERROR, time, *status),
+            kind::HOLD_BIO => self.add(HELD_BIO, time, 0),
+            kind::LEG_FLUSH if result != 0 => self.add(LEG_FLUSH_ERROR, time, result),
+            // A bit for every leg is no errno.
+            kind::WRITE_CALLBACK if result != 0 => self.add(WRITE_CALLBACK_ERROR, time, 0),
+            kind::READ_CALLBACK if result != 0 => self.add(READ_CALLBACK_ERROR, time, 0),
+            kind::RECOVERY_COMPLETE if result != 0 || arg != 0 => self.add(RECOVERY_ERROR, time, result),
+            kind::END_IO if result != 0 => self.add(IO_ERROR, time, result),
             _ => {}
         }
     }
@@ -148,11 +140,12 @@ impl Failures {
     }
 
     #[cold]
-    fn add(&mut self, kind: usize, time: MonoNs, error: i32) {
-        self.kinds[kind].at(time, i64::from(error));
+    fn add(&mut self, kind: usize, time: MonoNs, error: i64) {
+        self.kinds[kind].at(time, error);
     }
 
-    fn name_region(&mut self, region: Region) {
+    fn name_region(&mut self, region: Option<Region>) {
+        let Some(region) = region else { return };
         if self.regions.len() < FAILED_REGIONS_MAX && !self.regions.contains(&region.0) {
             self.regions.push(region.0);
         }
@@ -167,7 +160,7 @@ impl Failures {
             ours.absorb(theirs);
         }
         for region in &other.regions {
-            self.name_region(Region(*region));
+            self.name_region(Some(Region(*region)));
         }
     }
 
@@ -241,21 +234,34 @@ pub struct FailedLeg {
 #[cfg(test)]
 mod tests {
     use super::{FAILED_REGIONS_MAX, Failures, KINDS};
+    use crate::analysis::outcome::Outcome;
     use crate::analysis::testing::{end_io, event, flush, mark, mirror};
+    use crate::event::call::Call;
     use crate::event::ids::{IoId, MonoNs, Region};
-    use crate::event::op::{FlushKind, Identity, LogImpl, LogOp, MirrorOp, Op};
+    use crate::event::op::{Event, FlushKind, Identity, LogImpl, LogOp, MirrorOp, Op};
+
+    /// As a session does it.
+    fn observe(failures: &mut Failures, event: &Event) {
+        let call = Call::of(event);
+        if Outcome::of(&call).tells {
+            failures.observe(&call);
+        }
+        if let Op::Identity(identity) = &event.op {
+            failures.observe_identity(identity, event.time);
+        }
+    }
 
     #[test]
     fn failures_are_told_by_kind_leg_and_time() {
         let mut failures = Failures::default();
-        failures.observe(&mirror(100, 1, MirrorOp::FailMirror { leg: Some(1), error_type: 0 }));
-        failures.observe(&mirror(300, 1, MirrorOp::FailMirror { leg: Some(1), error_type: 2 }));
-        failures.observe(&mirror(400, 1, MirrorOp::FailMirror { leg: None, error_type: 77 }));
-        failures.observe(&flush(500, 1, Some(FlushKind::Dirtied), 10, -5));
-        failures.observe(&flush(600, 1, Some(FlushKind::Dirtied), 10, -5));
-        failures.observe(&mirror(700, 1, MirrorOp::HoldBio { io: IoId(4) }));
-        failures.observe(&end_io(800, 1, 4, None, 10));
-        failures.observe(&mark(900, 1, 3, None));
+        observe(&mut failures, &mirror(100, 1, MirrorOp::FailMirror { leg: Some(1), error_type: 0 }));
+        observe(&mut failures, &mirror(300, 1, MirrorOp::FailMirror { leg: Some(1), error_type: 2 }));
+        observe(&mut failures, &mirror(400, 1, MirrorOp::FailMirror { leg: None, error_type: 77 }));
+        observe(&mut failures, &flush(500, 1, Some(FlushKind::Dirtied), 10, -5));
+        observe(&mut failures, &flush(600, 1, Some(FlushKind::Dirtied), 10, -5));
+        observe(&mut failures, &mirror(700, 1, MirrorOp::HoldBio { io: IoId(4) }));
+        observe(&mut failures, &end_io(800, 1, 4, None, 10));
+        observe(&mut failures, &mark(900, 1, 3, None));
         let summary = failures.summary(MonoNs(50));
         let rows: Vec<_> =
             summary.kinds.iter().map(|k| (k.kind, k.count, k.first_ns, k.last_ns, k.last_error)).collect();
@@ -277,7 +283,7 @@ mod tests {
     fn a_log_that_had_failed_before_the_capture_is_told() {
         let mut failures = Failures::default();
         let identity = Identity { log_device_failed: true, flush_failed: true, ..Identity::default() };
-        failures.observe(&event(1, 1, Op::Identity(Box::new(identity))));
+        observe(&mut failures, &event(1, 1, Op::Identity(Box::new(identity))));
         let names: Vec<_> = failures.summary(MonoNs(0)).kinds.iter().map(|k| k.kind).collect();
         assert_eq!(names, ["log_device_failed", "log_flush_failed"]);
     }
@@ -287,7 +293,7 @@ mod tests {
         let mut failures = Failures::default();
         for region in 0..100 {
             let op = LogOp::SetRegionSync { region: Region(region), in_sync: false };
-            failures.observe(&event(1, 1, Op::Log(LogImpl::Core, op)));
+            observe(&mut failures, &event(1, 1, Op::Log(LogImpl::Core, op)));
         }
         let summary = failures.summary(MonoNs(0));
         assert_eq!(summary.kinds[0].count, 100);

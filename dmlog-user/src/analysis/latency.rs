@@ -1,8 +1,14 @@
-//! Distributions of durations: `hdrhistogram` with bounds that are fixed for every output of every run.
+//! Distributions of durations, with bounds that are fixed for every output of every run.
 //!
 //! Percentiles are nearest-rank and carry the histogram's relative error (0.1 % for devices, 1 % for processes); the
 //! smallest, the largest and the sum are exact. A duration above [`DURATION_NS_MAX`] is recorded as that value *and*
 //! counted as clamped, so that a wrong clock cannot hide.
+//!
+//! The buckets are those of `hdrhistogram`, to the last one, which a test compares; [`Latency::histogram`] gives one to
+//! whoever needs its formats. Recording is done here: a replay does it more than once for every event, and a bucket that is
+//! known to be there takes a third of the time of a call that keeps four totals of its own.
+
+use std::borrow::Cow;
 
 use hdrhistogram::Histogram;
 use serde::Serialize;
@@ -17,108 +23,293 @@ pub const DEVICE_DIGITS: u8 = 3;
 /// Significant digits where there are many distributions, such as one per process.
 pub const MANY_DIGITS: u8 = 2;
 
-/// A distribution of durations in nanoseconds. Takes memory only from the first value on, and grows with the largest.
+/// A distribution of durations in nanoseconds: one line of the cache, and what that points to.
 #[derive(Clone, Debug)]
+#[repr(align(64))]
 pub struct Latency {
-    digits: u8,
-    histogram: Option<Box<Histogram<u64>>>,
+    /// The latest durations, which are not counted yet. Counting many at once is faster: most buckets are in no near cache,
+    /// and the waits for several overlap.
+    recent: [u32; RECENT_MAX],
+    recents: u8,
+    scale: Scale,
+    /// Takes memory only from the first values on, and grows with the largest.
+    counted: Option<Box<Counted>>,
+}
+
+/// Durations that are kept before they are counted, if they are below 4.3 s.
+const RECENT_MAX: usize = 12;
+
+const _: () = assert!(size_of::<Latency>() == 64);
+
+/// Durations that are counted.
+#[derive(Clone, Debug)]
+struct Counted {
+    /// How many durations fell into each bucket, up to the last one that ever got one; what is more than 16 bits hold is in
+    /// `more`. Small ones, because with all operations of a device they have to stay in a near cache.
+    counts: Vec<u16>,
+    /// As long as `counts`, or empty as long as nothing had to go here.
+    more: Vec<u64>,
+    count: u64,
     sum_ns: u64,
     min_ns: u64,
     max_ns: u64,
     clamped: u64,
 }
 
+/// How wide the buckets are: below `2^(magnitude + 1)` one for each value; then each power of two has `2^magnitude`.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Scale {
+    /// 1024 buckets for each power of two.
+    Device,
+    /// 128.
+    Many,
+}
+
+impl Scale {
+    const fn magnitude(self) -> u32 {
+        match self {
+            Self::Device => 10,
+            Self::Many => 7,
+        }
+    }
+
+    const fn digits(self) -> u8 {
+        match self {
+            Self::Device => DEVICE_DIGITS,
+            Self::Many => MANY_DIGITS,
+        }
+    }
+
+    /// The bucket of a value.
+    fn bucket(self, value: u64) -> usize {
+        match self {
+            Self::Device => bucket::<{ Self::Device.magnitude() }>(value),
+            Self::Many => bucket::<{ Self::Many.magnitude() }>(value),
+        }
+    }
+
+    /// The largest value of a bucket.
+    fn largest_of(self, bucket: usize) -> u64 {
+        let magnitude = self.magnitude();
+        let bucket = bucket as u64;
+        let shift = (bucket >> magnitude).saturating_sub(1);
+        ((bucket - (shift << magnitude) + 1) << shift) - 1
+    }
+}
+
+/// The bucket of a value.
+#[inline]
+fn bucket<const MAGNITUDE: u32>(value: u64) -> usize {
+    let shift = (value | ((2 << MAGNITUDE) - 1)).ilog2() - MAGNITUDE;
+    #[expect(clippy::cast_possible_truncation, reason = "below 64 times 1024")]
+    let bucket = ((u64::from(shift) << MAGNITUDE) + (value >> shift)) as usize;
+    bucket
+}
+
 impl Latency {
     /// An empty distribution with [`DEVICE_DIGITS`] digits.
     pub fn of_device() -> Self {
-        Self::with_digits(DEVICE_DIGITS)
+        Self::new(Scale::Device)
     }
 
     /// An empty distribution with [`MANY_DIGITS`] digits.
     pub fn of_many() -> Self {
-        Self::with_digits(MANY_DIGITS)
+        Self::new(Scale::Many)
     }
 
-    fn with_digits(digits: u8) -> Self {
-        Self { digits, histogram: None, sum_ns: 0, min_ns: u64::MAX, max_ns: 0, clamped: 0 }
+    fn new(scale: Scale) -> Self {
+        Self { recent: [0; RECENT_MAX], recents: 0, scale, counted: None }
     }
 
     /// Adds one duration.
+    #[inline]
     pub fn record(&mut self, duration_ns: u64) {
-        let value = if duration_ns > DURATION_NS_MAX {
-            self.clamped += 1;
-            DURATION_NS_MAX
-        } else {
-            duration_ns
-        };
-        self.sum_ns = self.sum_ns.saturating_add(duration_ns);
-        self.min_ns = self.min_ns.min(duration_ns);
-        self.max_ns = self.max_ns.max(duration_ns);
-        let digits = self.digits;
-        let histogram = self.histogram.get_or_insert_with(|| Box::new(empty(digits)));
-        add(histogram, value, 1);
+        match (u32::try_from(duration_ns), self.recent.get_mut(usize::from(self.recents))) {
+            (Ok(small_ns), Some(slot)) => {
+                *slot = small_ns;
+                self.recents += 1;
+            }
+            _ => self.settle(duration_ns),
+        }
+    }
+
+    /// Counts the latest durations, and one more.
+    #[inline(never)]
+    fn settle(&mut self, duration_ns: u64) {
+        let counted = self.counted.get_or_insert_default();
+        counted.add_recent(self.scale, self.recent.get(..usize::from(self.recents)).unwrap_or_default());
+        counted.add(self.scale, duration_ns);
+        self.recents = 0;
+    }
+
+    /// All durations, counted.
+    fn settled(&self) -> Cow<'_, Counted> {
+        match &self.counted {
+            Some(counted) if self.recents == 0 => Cow::Borrowed(counted),
+            counted => {
+                let mut counted = counted.as_deref().cloned().unwrap_or_default();
+                counted.add_recent(self.scale, self.recent.get(..usize::from(self.recents)).unwrap_or_default());
+                Cow::Owned(counted)
+            }
+        }
     }
 
     /// Adds everything that another distribution holds.
     pub fn absorb(&mut self, other: &Self) {
-        let Some(theirs) = &other.histogram else { return };
-        let digits = self.digits;
-        let ours = self.histogram.get_or_insert_with(|| Box::new(empty(digits)));
-        for step in theirs.iter_recorded() {
-            let value = step.value_iterated_to().min(DURATION_NS_MAX);
-            add(ours, value, step.count_at_value());
+        if other.count() == 0 {
+            return;
         }
-        self.sum_ns = self.sum_ns.saturating_add(other.sum_ns);
-        self.min_ns = self.min_ns.min(other.min_ns);
-        self.max_ns = self.max_ns.max(other.max_ns);
-        self.clamped += other.clamped;
+        let (scale, theirs) = (self.scale, other.settled());
+        let mut ours = self.settled().into_owned();
+        for (bucket, count) in theirs.buckets() {
+            let bucket = if scale == other.scale {
+                bucket
+            } else {
+                scale.bucket(other.scale.largest_of(bucket).min(DURATION_NS_MAX))
+            };
+            ours.add_to(scale, bucket, count);
+        }
+        ours.count += theirs.count;
+        ours.sum_ns = ours.sum_ns.saturating_add(theirs.sum_ns);
+        ours.min_ns = ours.min_ns.min(theirs.min_ns);
+        ours.max_ns = ours.max_ns.max(theirs.max_ns);
+        ours.clamped += theirs.clamped;
+        (self.recents, self.counted) = (0, Some(Box::new(ours)));
     }
 
     /// Number of durations.
     pub fn count(&self) -> u64 {
-        self.histogram.as_ref().map_or(0, |h| h.len())
+        self.counted.as_ref().map_or(0, |counted| counted.count) + u64::from(self.recents)
     }
 
     /// Sum of all durations in nanoseconds.
     pub fn sum_ns(&self) -> u64 {
-        self.sum_ns
+        self.settled().sum_ns
+    }
+
+    /// The same buckets as an `hdrhistogram`, for its file formats; `None` while there is no duration.
+    pub fn histogram(&self) -> Option<Histogram<u64>> {
+        // Creation fails for more than five digits only.
+        let mut histogram = Histogram::new(self.scale.digits()).ok().filter(|_| self.count() > 0)?;
+        for (bucket, count) in self.settled().buckets() {
+            // It grows by itself, so a value below its limit always fits.
+            histogram.record_n(self.scale.largest_of(bucket), count).ok()?;
+        }
+        Some(histogram)
     }
 
     /// Percentiles and bounds; `None` while there is no duration.
     pub fn summary(&self) -> Option<LatencySummary> {
-        let histogram = self.histogram.as_ref()?;
-        let mut quantiles =
-            histogram.value_at_quantiles([0.5, 0.9, 0.99, 0.999]).map(|v| v.clamp(self.min_ns, self.max_ns));
-        let mut next = || quantiles.next().unwrap_or(self.max_ns);
-        let count = histogram.len();
+        if self.count() == 0 {
+            return None;
+        }
+        let counted = self.settled();
+        let [p50, p90, p99, p999] = counted.per_mille(self.scale, [500, 900, 990, 999]);
         Some(LatencySummary {
-            latency_count: count,
-            latency_ns_min: self.min_ns,
-            latency_ns_mean: self.sum_ns / count.max(1),
-            latency_ns_p50: next(),
-            latency_ns_p90: next(),
-            latency_ns_p99: next(),
-            latency_ns_p999: next(),
-            latency_ns_max: self.max_ns,
-            latency_ns_sum: self.sum_ns,
-            latency_clamped: self.clamped,
+            latency_count: counted.count,
+            latency_ns_min: counted.min_ns,
+            latency_ns_mean: counted.sum_ns / counted.count,
+            latency_ns_p50: p50,
+            latency_ns_p90: p90,
+            latency_ns_p99: p99,
+            latency_ns_p999: p999,
+            latency_ns_max: counted.max_ns,
+            latency_ns_sum: counted.sum_ns,
+            latency_clamped: counted.clamped,
         })
     }
 }
 
-/// Adds a value that is at most [`DURATION_NS_MAX`].
-fn add(histogram: &mut Histogram<u64>, value: u64, count: u64) {
-    let recorded = histogram.record_n(value, count);
-    // The histogram grows by itself, so a value below its limit always fits.
-    debug_assert!(recorded.is_ok(), "a growing histogram takes every value below its limit");
+impl Default for Counted {
+    fn default() -> Self {
+        Self { counts: Vec::new(), more: Vec::new(), count: 0, sum_ns: 0, min_ns: u64::MAX, max_ns: 0, clamped: 0 }
+    }
 }
 
-fn empty(digits: u8) -> Histogram<u64> {
-    #[expect(
-        clippy::expect_used,
-        reason = "creation fails only for more than five digits, and both constants are below"
-    )]
-    Histogram::new(digits).expect("two and three digits are valid")
+impl Counted {
+    /// Adds one duration.
+    fn add(&mut self, scale: Scale, duration_ns: u64) {
+        self.count += 1;
+        self.sum_ns = self.sum_ns.saturating_add(duration_ns);
+        self.min_ns = self.min_ns.min(duration_ns);
+        self.max_ns = self.max_ns.max(duration_ns);
+        self.clamped += u64::from(duration_ns > DURATION_NS_MAX);
+        self.add_to(scale, scale.bucket(duration_ns.min(DURATION_NS_MAX)), 1);
+    }
+
+    /// Adds some; none is long enough to be clamped.
+    #[inline]
+    fn add_recent(&mut self, scale: Scale, durations: &[u32]) {
+        match scale {
+            Scale::Device => self.add_recent_by::<{ Scale::Device.magnitude() }>(scale, durations),
+            Scale::Many => self.add_recent_by::<{ Scale::Many.magnitude() }>(scale, durations),
+        }
+    }
+
+    #[inline]
+    fn add_recent_by<const MAGNITUDE: u32>(&mut self, scale: Scale, durations: &[u32]) {
+        let (mut sum_ns, mut min_ns, mut max_ns) = (0, self.min_ns, self.max_ns);
+        self.count += durations.len() as u64;
+        for duration_ns in durations {
+            let duration_ns = u64::from(*duration_ns);
+            sum_ns += duration_ns;
+            min_ns = min_ns.min(duration_ns);
+            max_ns = max_ns.max(duration_ns);
+            let bucket = bucket::<MAGNITUDE>(duration_ns);
+            match self.counts.get_mut(bucket) {
+                Some(count) if *count < u16::MAX => *count += 1,
+                _ => self.add_to(scale, bucket, 1),
+            }
+        }
+        self.sum_ns = self.sum_ns.saturating_add(sum_ns);
+        self.min_ns = min_ns;
+        self.max_ns = max_ns;
+    }
+
+    /// Adds to a bucket; makes it, with all others of its power of two, if it is not there.
+    fn add_to(&mut self, scale: Scale, bucket: usize, n: u64) {
+        if self.counts.len() <= bucket {
+            let buckets = (bucket + 1).next_multiple_of(1 << scale.magnitude());
+            self.counts.resize(buckets, 0);
+            if !self.more.is_empty() {
+                self.more.resize(buckets, 0);
+            }
+        }
+        let count = &mut self.counts[bucket];
+        let sum = u64::from(*count) + n;
+        if let Ok(small) = u16::try_from(sum) {
+            *count = small;
+            return;
+        }
+        *count = 0;
+        self.more.resize(self.counts.len(), 0);
+        self.more[bucket] += sum;
+    }
+
+    /// Buckets that have durations, and how many.
+    fn buckets(&self) -> impl Iterator<Item = (usize, u64)> {
+        let more = self.more.iter().copied().chain(std::iter::repeat(0));
+        let counts = self.counts.iter().zip(more).map(|(count, more)| u64::from(*count) + more);
+        counts.enumerate().filter(|(_, count)| *count > 0)
+    }
+
+    /// The durations that so many of a thousand, in rising order, do not exceed, by nearest rank.
+    fn per_mille<const N: usize>(&self, scale: Scale, ranks: [u64; N]) -> [u64; N] {
+        let mut counts = self.buckets();
+        let (mut seen, mut last) = (0_u64, 0);
+        ranks.map(|rank| {
+            // As `hdrhistogram` does it, in floating point.
+            #[expect(clippy::cast_possible_truncation, clippy::cast_sign_loss, reason = "a part of a count")]
+            let wanted = ((rank as f64 / 1000.0 * self.count as f64).ceil() as u64).max(1);
+            while seen < wanted
+                && let Some((bucket, count)) = counts.next()
+            {
+                seen += count;
+                last = bucket;
+            }
+            scale.largest_of(last).clamp(self.min_ns, self.max_ns)
+        })
+    }
 }
 
 /// What is told of a distribution. The names are those of the JSON report.
@@ -150,6 +341,41 @@ pub struct LatencySummary {
 mod tests {
     use super::{DURATION_NS_MAX, Latency};
 
+    /// Every bucket and its neighbours: the values where a mistake of one would show.
+    fn edges() -> Vec<u64> {
+        let powers = (0..64).map(|n| 1_u64 << n).take_while(|power| *power < DURATION_NS_MAX);
+        let near = powers.flat_map(|power| [power - 1, power, power + 1, power / 5 * 7, power / 1000 * 1999]);
+        let mut values: Vec<u64> = near.chain([0, DURATION_NS_MAX - 1, DURATION_NS_MAX]).collect();
+        values.retain(|value| *value <= DURATION_NS_MAX);
+        values
+    }
+
+    #[test]
+    fn buckets_and_percentiles_are_those_of_hdrhistogram() {
+        for (digits, latency) in
+            [(super::DEVICE_DIGITS, Latency::of_device()), (super::MANY_DIGITS, Latency::of_many())]
+        {
+            for (n, value) in edges().into_iter().enumerate() {
+                let (mut ours, mut theirs) = (latency.clone(), hdrhistogram::Histogram::<u64>::new(digits).unwrap());
+                for value in edges().into_iter().take(n).chain(std::iter::repeat_n(value, n % 7 + 1)) {
+                    ours.record(value);
+                    theirs.record(value).unwrap();
+                }
+                let summary = ours.summary().unwrap();
+                let (min, max) = (summary.latency_ns_min, summary.latency_ns_max);
+                let told =
+                    [summary.latency_ns_p50, summary.latency_ns_p90, summary.latency_ns_p99, summary.latency_ns_p999];
+                let quantiles = theirs.value_at_quantiles([0.5, 0.9, 0.99, 0.999]);
+                assert_eq!(told.to_vec(), quantiles.map(|v| v.clamp(min, max)).collect::<Vec<_>>(), "{n}");
+                let steps = |histogram: &hdrhistogram::Histogram<u64>| {
+                    let steps = histogram.iter_recorded();
+                    steps.map(|step| (step.value_iterated_to(), step.count_at_value())).collect::<Vec<_>>()
+                };
+                assert_eq!(steps(&ours.histogram().unwrap()), steps(&theirs));
+            }
+        }
+    }
+
     #[test]
     fn percentiles_are_nearest_rank() {
         let mut latency = Latency::of_device();
@@ -166,6 +392,26 @@ mod tests {
         assert_eq!(summary.latency_ns_p999, 999);
         assert_eq!(summary.latency_ns_max, 1000);
         assert_eq!(summary.latency_ns_sum, 500_500);
+    }
+
+    #[test]
+    fn many_of_one_duration_are_counted_exactly() {
+        let mut latency = Latency::of_many();
+        for n in 0..400_000_u64 {
+            latency.record(if n % 4 == 0 { 70_000 } else { 50 });
+        }
+        let (mut twice, more) = (latency.clone(), latency.clone());
+        twice.absorb(&more);
+        for (latency, times) in [(latency, 1), (twice, 2)] {
+            let histogram = latency.histogram().unwrap();
+            let counts = [50, 70_000].map(|value| histogram.count_at(value));
+            assert_eq!(counts, [300_000 * times, 100_000 * times]);
+            assert_eq!(
+                (latency.count(), latency.sum_ns()),
+                (400_000 * times, (100_000 * 70_000 + 300_000 * 50) * times)
+            );
+            assert_eq!(latency.summary().unwrap().latency_ns_p50, 50);
+        }
     }
 
     #[test]
@@ -207,5 +453,6 @@ mod tests {
         let mut latency = Latency::of_device();
         latency.absorb(&Latency::of_device());
         assert_eq!(latency.summary(), None);
+        assert!(latency.histogram().is_none());
     }
 }

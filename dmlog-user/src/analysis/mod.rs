@@ -2,7 +2,7 @@
 //!
 //! One file per question: how often and how long ([`ops`]), flushes by kind ([`flush`]), what writes waited for
 //! ([`timeline`], [`io`]), which regions ([`regions`], placed by [`geometry`]), who ([`processes`]), recovery
-//! ([`recovery`]), what failed ([`failures`]), the log daemon ([`consults`]), what is missing ([`losses`]), other settings ([`whatif`]).
+//! ([`recovery`]), what failed (`outcome`, [`failures`]), the log daemon ([`consults`]), what is missing ([`losses`]), other settings ([`whatif`]).
 //!
 //! Each has a folder of counters that is fed one event at a time (`observe` and the like), can take over the counters of
 //! another (`absorb`), and tells what it knows as a plain value (`summary`), which all outputs share. Titles and units of
@@ -18,6 +18,7 @@ pub mod io;
 pub mod latency;
 pub mod losses;
 pub mod ops;
+pub(crate) mod outcome;
 pub mod outstanding;
 pub mod processes;
 pub mod recovery;

@@ -31,8 +31,6 @@ pub struct Pending {
     pub picked: Option<(MonoNs, Position)>,
     /// When it began to wait for the recovery of its region.
     pub delayed: Option<MonoNs>,
-    /// Length in bytes.
-    pub bytes: u32,
     /// Place of its device in the session.
     pub device: u32,
     /// Place of its process in the device.
@@ -49,7 +47,6 @@ const EMPTY: Pending = Pending {
     position: None,
     picked: None,
     delayed: None,
-    bytes: 0,
     device: 0,
     process: 0,
     log: LogId::UNKNOWN,

@@ -6,7 +6,7 @@ use rustc_hash::FxHashMap;
 use serde::Serialize;
 
 use super::latency::{Latency, LatencySummary};
-use crate::event::op::{Io, IoKind};
+use crate::event::op::{Bio, IoKind};
 
 /// Processes with counts of their own per device; a distribution of latencies takes up to 30 KiB, so this is 8 MiB at
 /// most. The first ones seen are kept: on a busy machine a parade of short processes must not push out the server.
@@ -67,17 +67,17 @@ impl ProcessCounters {
 
 impl Processes {
     /// A bio has entered; returns the number of its process.
-    pub fn enter(&mut self, io: &Io, kind: IoKind) -> u32 {
-        let number = self.number(io.tgid, &io.comm);
+    pub fn enter(&mut self, bio: &Bio<'_>, kind: IoKind) -> u32 {
+        let number = self.number(bio.tgid, bio.comm);
         let Some(row) = self.rows.get_mut(number as usize) else { return OTHER_PROCESS };
         match kind {
             IoKind::Read => {
                 row.reads += 1;
-                row.read_bytes += u64::from(io.bytes);
+                row.read_bytes += u64::from(bio.bytes);
             }
             IoKind::Write => {
                 row.writes += 1;
-                row.write_bytes += u64::from(io.bytes);
+                row.write_bytes += u64::from(bio.bytes);
             }
             IoKind::Flush | IoKind::Discard | IoKind::Other => {}
         }
@@ -85,8 +85,8 @@ impl Processes {
     }
 
     /// Number of the process of a bio that is not counted.
-    pub fn number_of(&mut self, io: &Io) -> u32 {
-        self.number(io.tgid, &io.comm)
+    pub fn number_of(&mut self, bio: &Bio<'_>) -> u32 {
+        self.number(bio.tgid, bio.comm)
     }
 
     /// A write is over.
@@ -208,10 +208,10 @@ impl ProcessSummary {
 mod tests {
     use super::{PROCESSES_MAX, Processes};
     use crate::event::ids::{IoId, Sector};
-    use crate::event::op::{Io, IoKind};
+    use crate::event::op::{Bio, IoKind};
 
-    fn io(tgid: u32, comm: &str, bytes: u32) -> Io {
-        Io { io: IoId(1), sector: Sector(0), bytes, opf: 1, tgid, comm: comm.to_owned() }
+    fn io(tgid: u32, comm: &str, bytes: u32) -> Bio<'_> {
+        Bio { io: IoId(1), sector: Sector(0), bytes, opf: 1, tgid, comm }
     }
 
     #[test]

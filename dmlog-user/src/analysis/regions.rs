@@ -25,8 +25,9 @@ pub const RE_MARK_NS: u64 = 1_000_000_000;
 
 const NOT_TRACKED: u32 = u32::MAX;
 
-/// Counters of one region.
+/// Counters of one region: one line of the cache.
 #[derive(Clone, Debug, Default)]
+#[repr(align(64))]
 struct RegionCounters {
     region: u64,
     marks: u64,

@@ -216,8 +216,39 @@ pub enum IoKind {
     Other,
 }
 
+/// [`Io`] whose command name is somebody else's.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Bio<'a> {
+    /// [`Io::io`].
+    pub io: IoId,
+    /// [`Io::sector`].
+    pub sector: Sector,
+    /// [`Io::bytes`].
+    pub bytes: u32,
+    /// [`Io::opf`].
+    pub opf: u32,
+    /// [`Io::tgid`].
+    pub tgid: u32,
+    /// [`Io::comm`].
+    pub comm: &'a str,
+}
+
 impl Io {
+    /// The same, lent.
+    pub fn bio(&self) -> Bio<'_> {
+        let Self { io, sector, bytes, opf, tgid, comm } = self;
+        Bio { io: *io, sector: *sector, bytes: *bytes, opf: *opf, tgid: *tgid, comm }
+    }
+
+    /// Kind of operation.
+    pub fn kind(&self) -> IoKind {
+        self.bio().kind()
+    }
+}
+
+impl Bio<'_> {
     /// Kind of operation. `REQ_OP_BITS` is 8, `REQ_PREFLUSH` bit 18, on every kernel from 5.10 to 7.3.
+    #[inline]
     pub fn kind(&self) -> IoKind {
         const PREFLUSH: u32 = 1 << 18;
         match self.opf & 0xff {

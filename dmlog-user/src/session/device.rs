@@ -11,8 +11,9 @@ use crate::analysis::processes::Processes;
 use crate::analysis::recovery::{Recovery, SyncProgress};
 use crate::analysis::regions::{Regions, TRACKED_REGIONS_MAX};
 use crate::analysis::timeline::Timeline;
+use crate::event::call::Call;
 use crate::event::ids::{LogId, MonoNs};
-use crate::event::op::{Event, Identity, Io, IoKind, LogOp};
+use crate::event::op::{Bio, Identity, IoKind, LogOp};
 
 use super::logs::LogState;
 use super::model::tally::Tally;
@@ -209,14 +210,15 @@ impl Device {
     }
 
     /// An operation of one of its logs.
-    pub fn apply_log_op(&mut self, op: &LogOp, event: &Event, log: &mut LogState, inside: bool) {
+    #[inline]
+    pub fn apply_log_op(&mut self, op: &LogOp, call: &Call, log: &mut LogState, inside: bool) {
         match op {
             LogOp::MarkRegion { region } => {
                 log.carried.mark(*region);
                 if inside {
                     let Self { targets, region_budget, .. } = self;
                     if let Some(target) = targets.get_mut(log.target as usize) {
-                        target.regions.mark(*region, event.time, region_budget);
+                        target.regions.mark(*region, call.time, region_budget);
                     }
                 }
             }
@@ -225,15 +227,15 @@ impl Device {
                 if inside {
                     let Self { targets, region_budget, .. } = self;
                     if let Some(target) = targets.get_mut(log.target as usize) {
-                        target.regions.clear(*region, event.time, region_budget);
+                        target.regions.clear(*region, call.time, region_budget);
                     }
                 }
             }
             LogOp::Flush { kind, result } => {
                 let flush = FlushSeen {
-                    log: event.log,
-                    time: event.time,
-                    duration_ns: event.duration.map(|d| d.0),
+                    log: call.log,
+                    time: call.time,
+                    duration_ns: call.duration_ns(),
                     kind: *kind,
                     result: *result,
                     carried: log.carried,
@@ -247,22 +249,22 @@ impl Device {
                     log.carried = Carried::default();
                 }
             }
-            LogOp::GetResyncWork { result: 1, .. } if inside => self.recovery.hand_out(event.time),
-            LogOp::GetSyncCount { count } => self.target_mut(log.target).sync.count(*count, event.time),
+            LogOp::GetResyncWork { result: 1, .. } if inside => self.recovery.hand_out(call.time),
+            LogOp::GetSyncCount { count } => self.target_mut(log.target).sync.count(*count, call.time),
             LogOp::SetRegionSync { in_sync: false, .. } => self.target_mut(log.target).sync.lost(),
             _ => {}
         }
     }
 
     /// A write enters: its bytes count for its region.
-    pub fn write_region(&mut self, target: u32, io: &Io) {
-        let Some(region) = self.geometry(target).region(io.sector) else {
+    pub fn write_region(&mut self, target: u32, bio: &Bio<'_>) {
+        let Some(region) = self.geometry(target).region(bio.sector) else {
             self.io.region_not_known();
             return;
         };
         let Self { targets, region_budget, .. } = self;
         if let Some(target) = targets.get_mut(target as usize) {
-            target.regions.write(region, u64::from(io.bytes), region_budget);
+            target.regions.write(region, u64::from(bio.bytes), region_budget);
         }
     }
 

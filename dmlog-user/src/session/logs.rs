@@ -61,6 +61,7 @@ impl Default for Logs {
 
 impl Logs {
     /// State of a log, made with a device of its own if it is new.
+    #[inline]
     pub fn state(&mut self, log: LogId, devices: &mut Vec<Device>) -> &mut LogState {
         let mut place = log.0 as usize;
         if self.states.get(place).is_none_or(|state| state.device == NOT_SEEN) {

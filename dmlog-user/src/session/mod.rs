@@ -12,12 +12,16 @@
 //! nobody has identified yet counts for a device of its own, which becomes the real one, or joins it, as soon as an
 //! identity comes. An event whose log is not known at all counts for the unknown device. Nothing is dropped.
 
+use dmlog_common::record::kind;
+
 use crate::analysis::losses::Losses;
+use crate::analysis::outcome::Outcome;
 use crate::analysis::outstanding::{Outstanding, Pending};
+use crate::event::call::{CODES, Call, Row};
 use crate::event::facts::CaptureFacts;
-use crate::event::ids::{DurationNs, IoId, LogId, MonoNs};
+use crate::event::ids::{LogId, MonoNs};
 use crate::event::item::Item;
-use crate::event::op::{Event, Identity, Io, IoKind, MirrorOp, Op, RegionHashOp};
+use crate::event::op::{Bio, Identity, IoKind, Op};
 
 use self::device::Device;
 use self::logs::{LogState, Logs};
@@ -55,7 +59,6 @@ pub struct Session {
     losses: Losses,
     /// `None` if nobody asks what they say.
     models: Option<Box<Models>>,
-    events: u64,
     events_outside: u64,
 }
 
@@ -71,7 +74,6 @@ impl Session {
             outstanding: Outstanding::default(),
             losses: Losses::default(),
             models: Some(Box::new(Models::new(facts, Rules::Kernel))),
-            events: 0,
             events_outside: 0,
         }
     }
@@ -92,11 +94,37 @@ impl Session {
 
     /// Folds one item in.
     pub fn apply(&mut self, item: &Item) {
-        if let Some(models) = &mut self.models {
-            models.apply_loss(item);
+        match Row::of(item) {
+            Row::Call(call) => self.apply_call(&call),
+            Row::Map(call, bio) => self.apply_map(&call, &bio),
+            Row::Item(item) => self.apply_other(item),
         }
+    }
+
+    /// Folds one row of a trace in: the same as [`apply`](Self::apply) on its item, without making one.
+    #[inline]
+    pub fn apply_row(&mut self, row: &Row<'_>) {
+        match row {
+            Row::Call(call) => self.apply_call(call),
+            Row::Map(call, bio) => self.apply_map(call, bio),
+            Row::Item(item) => self.apply(item),
+        }
+    }
+
+    /// What is more than numbers.
+    fn apply_other(&mut self, item: &Item) {
         match item {
-            Item::Event(event) => self.apply_event(event),
+            Item::Event(event) => {
+                let call = Call::of(event);
+                match &event.op {
+                    Op::Identity(identity) => self.apply_identity(&call, identity),
+                    // A snapshot of bits only counts as an event.
+                    Op::Log(..) | Op::RegionHash(_) | Op::Mirror(_) | Op::Consult { .. } | Op::Bits(_) => {
+                        self.apply_call(&call);
+                    }
+                }
+                return;
+            }
             Item::Gap(gap) => {
                 if self.window.see(gap.time, gap.time) == Phase::Inside {
                     self.losses.gap(gap);
@@ -108,62 +136,122 @@ impl Session {
                 }
             }
         }
+        if let Some(models) = &mut self.models {
+            models.apply_loss(item);
+        }
     }
 
-    fn apply_event(&mut self, event: &Event) {
-        let phase = self.window.see(event.start(), event.time);
-        if let Op::Identity(identity) = &event.op {
-            self.identify(event.log, identity, event.time);
+    #[inline]
+    fn apply_call(&mut self, call: &Call) {
+        let Self { window, logs, devices, models, events_outside, .. } = self;
+        let Some((_, device, inside)) = count(call, window, logs, devices, events_outside) else { return };
+        if let Some(models) = models {
+            models.apply(call, &mut device.comparisons, inside);
         }
-        let log = self.logs.state(event.log, &mut self.devices);
-        let device = &mut self.devices[log.device as usize];
-        match phase {
-            Phase::Inside => {
-                self.events += 1;
-                device.ops.observe(event);
-                device.failures.observe(event);
+        if CHANGES[usize::from(call.code) % CODES] {
+            self.change(call, inside);
+        }
+    }
+
+    /// What an event changes beside the counters that all have. Half of the events are only counted.
+    #[inline(never)]
+    fn change(&mut self, call: &Call, inside: bool) {
+        let Self { logs, devices, outstanding, .. } = self;
+        let log = logs.state(call.log, devices);
+        let device = &mut devices[log.device as usize];
+        match u16::from(call.code) {
+            kind::MARK_REGION
+            | kind::CLEAR_REGION
+            | kind::FLUSH
+            | kind::GET_RESYNC_WORK
+            | kind::SET_REGION_SYNC
+            | kind::GET_SYNC_COUNT => {
+                if let Some(op) = call.log_op() {
+                    device.apply_log_op(&op, call, log, inside);
+                }
             }
-            Phase::Before => self.events_outside += 1,
-            Phase::After => {
-                self.events_outside += 1;
-                return;
+            kind::RH_INC => {
+                let (device_place, time) = (log.device, call.time);
+                let pending = outstanding.get_mut(call.io()).filter(|pending| pending.device == device_place);
+                if let Some(pending) = pending {
+                    pending.picked = Some((time, device.timeline.position()));
+                    if let Some(since) = pending.delayed.take() {
+                        device.io.delay_over(since, time);
+                    }
+                }
             }
-        }
-        let inside = phase == Phase::Inside;
-        if let Some(models) = &mut self.models {
-            models.apply(event, &mut device.comparisons, inside);
-        }
-        match &event.op {
-            Op::Log(_, op) => device.apply_log_op(op, event, log, inside),
-            Op::RegionHash(op) => apply_region_hash(op, event.time, device, log, &mut self.outstanding, inside),
-            Op::Mirror(MirrorOp::Map(io)) => enter(io, event, device, log, &mut self.outstanding, inside),
-            Op::Mirror(MirrorOp::EndIo { io, latency, status }) => self.end(*io, event, *latency, *status, inside),
-            Op::Mirror(MirrorOp::RecoveryComplete { region, took, read_error, write_error }) if inside => {
-                let failed = *read_error != 0 || *write_error != 0;
+            kind::END_IO => self.end(call, inside),
+            kind::RH_DELAY if inside => {
+                device.io.delay();
+                if let Some(pending) = outstanding.get_mut(call.io()) {
+                    pending.delayed = Some(call.time);
+                }
+            }
+            kind::RH_RECOVERY_END if inside => device.recovery.end(call.time, call.arg != 0),
+            kind::RECOVERY_COMPLETE if inside => {
+                let failed = call.result != 0 || call.arg != 0;
                 let geometry = *device.geometry(log.target);
-                device.recovery.copied(*region, took.map(|d| d.0), failed, &geometry);
+                device.recovery.copied(call.region(), call.duration_ns(), failed, &geometry);
             }
-            Op::Consult { request, result } if inside => {
-                device.consults.observe(*request, *result, event.duration.map(|d| d.0));
+            kind::CONSULT if inside => {
+                let request = u32::try_from(call.arg).unwrap_or(0);
+                device.consults.observe(request, call.result_i32(), call.duration_ns());
             }
-            Op::Mirror(_) | Op::Consult { .. } | Op::Identity(_) | Op::Bits(_) => {}
+            _ => {}
         }
+    }
+
+    /// A bio enters.
+    fn apply_map(&mut self, call: &Call, bio: &Bio<'_>) {
+        let Self { window, logs, devices, outstanding, events_outside, .. } = self;
+        let Some((log, device, inside)) = count(call, window, logs, devices, events_outside) else { return };
+        let kind = bio.kind();
+        let process = if inside { device.processes.enter(bio, kind) } else { device.processes.number_of(bio) };
+        if inside {
+            device.io.enter(kind, bio.bytes);
+            if kind == IoKind::Write {
+                device.write_region(log.target, bio);
+            }
+        }
+        let pending = Pending {
+            io: bio.io,
+            entered: call.time,
+            position: Some(device.timeline.position()),
+            picked: None,
+            delayed: None,
+            device: log.device,
+            process,
+            log: call.log,
+            kind,
+        };
+        outstanding.insert(pending);
     }
 
     /// A bio is over. It counts for the device that it entered, whatever the log of the event says.
-    fn end(&mut self, io: IoId, event: &Event, latency: Option<DurationNs>, status: i32, inside: bool) {
-        let time = event.time;
-        let pending = self.outstanding.remove(io);
+    fn end(&mut self, call: &Call, inside: bool) {
+        let pending = self.outstanding.remove(call.io());
         if !inside {
             return;
         }
         let Some(pending) = pending else {
-            let place = self.logs.state(event.log, &mut self.devices).device;
+            let place = self.logs.state(call.log, &mut self.devices).device;
             self.devices[place as usize].end_without_entry();
             return;
         };
-        let latency_ns = latency.map_or_else(|| time.0.saturating_sub(pending.entered.0), |latency| latency.0);
-        self.devices[pending.device as usize].end(&pending, time, latency_ns, status);
+        let latency_ns = call.duration_ns().unwrap_or_else(|| call.time.0.saturating_sub(pending.entered.0));
+        self.devices[pending.device as usize].end(&pending, call.time, latency_ns, call.result_i32());
+    }
+
+    fn apply_identity(&mut self, call: &Call, identity: &Identity) {
+        self.identify(call.log, identity, call.time);
+        let Self { window, logs, devices, models, events_outside, .. } = self;
+        let Some((_, device, inside)) = count(call, window, logs, devices, events_outside) else { return };
+        if inside {
+            device.failures.observe_identity(identity, call.time);
+        }
+        if let Some(models) = models {
+            models.identify(call, identity, &mut device.comparisons, inside);
+        }
     }
 
     fn identify(&mut self, log: LogId, identity: &Identity, time: MonoNs) {
@@ -173,54 +261,60 @@ impl Session {
     }
 }
 
-fn apply_region_hash(
-    op: &RegionHashOp,
-    time: MonoNs,
-    device: &mut Device,
-    log: &LogState,
-    outstanding: &mut Outstanding,
-    inside: bool,
-) {
-    match op {
-        RegionHashOp::IncPending { io, .. } => {
-            if let Some(pending) = outstanding.get_mut(*io).filter(|pending| pending.device == log.device) {
-                pending.picked = Some((time, device.timeline.position()));
-                if let Some(since) = pending.delayed.take() {
-                    device.io.delay_over(since, time);
-                }
-            }
-        }
-        RegionHashOp::Delay { io, .. } if inside => {
-            device.io.delay();
-            if let Some(pending) = outstanding.get_mut(*io) {
-                pending.delayed = Some(time);
-            }
-        }
-        RegionHashOp::RecoveryEnd { success, .. } if inside => device.recovery.end(time, *success),
-        _ => {}
+/// The operations that [`Session::change`] knows.
+static CHANGES: [bool; CODES] = {
+    let mut changes = [false; CODES];
+    let known = [
+        kind::MARK_REGION,
+        kind::CLEAR_REGION,
+        kind::FLUSH,
+        kind::GET_RESYNC_WORK,
+        kind::SET_REGION_SYNC,
+        kind::GET_SYNC_COUNT,
+        kind::RH_INC,
+        kind::END_IO,
+        kind::RH_DELAY,
+        kind::RH_RECOVERY_END,
+        kind::RECOVERY_COMPLETE,
+        kind::CONSULT,
+    ];
+    let mut place = 0;
+    while place < known.len() {
+        changes[known[place] as usize] = true;
+        place += 1;
     }
-}
+    changes
+};
 
-/// A bio enters.
-fn enter(io: &Io, event: &Event, device: &mut Device, log: &LogState, outstanding: &mut Outstanding, inside: bool) {
-    let kind = io.kind();
-    let process = if inside { device.processes.enter(io, kind) } else { device.processes.number_of(io) };
-    if inside {
-        device.io.enter(kind, io.bytes);
-        if kind == IoKind::Write {
-            device.write_region(log.target, io);
+/// What every event counts for, whatever it is: finds its log and its device, and tells whether it lies in the window;
+/// `None` if it is left out altogether.
+#[inline]
+fn count<'a>(
+    call: &Call,
+    window: &mut Window,
+    logs: &'a mut Logs,
+    devices: &'a mut Vec<Device>,
+    events_outside: &mut u64,
+) -> Option<(&'a mut LogState, &'a mut Device, bool)> {
+    let phase = window.see(call.start(), call.time);
+    let log = logs.state(call.log, devices);
+    let device = &mut devices[log.device as usize];
+    match phase {
+        Phase::Inside => {
+            let outcome = Outcome::of(call);
+            device.ops.observe(call, outcome.failed);
+            if outcome.tells {
+                device.failures.observe(call);
+            }
+            Some((log, device, true))
+        }
+        Phase::Before => {
+            *events_outside += 1;
+            Some((log, device, false))
+        }
+        Phase::After => {
+            *events_outside += 1;
+            None
         }
     }
-    outstanding.insert(Pending {
-        io: io.io,
-        entered: event.time,
-        position: Some(device.timeline.position()),
-        picked: None,
-        delayed: None,
-        bytes: io.bytes,
-        device: log.device,
-        process,
-        log: event.log,
-        kind,
-    });
 }

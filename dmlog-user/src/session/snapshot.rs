@@ -134,7 +134,8 @@ impl Session {
             first_ns: first.0,
             last_ns: last.0,
             duration_ns: last.0.saturating_sub(first.0),
-            events: self.events,
+            // Each counts for one device.
+            events: self.devices.iter().map(|device| device.ops.events()).sum(),
             events_outside_window: self.events_outside,
         };
         let under_way = self.under_way();

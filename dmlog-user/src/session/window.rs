@@ -40,6 +40,8 @@ pub struct Window {
     clock_start: Option<MonoNs>,
     /// When the first item came.
     first_item: Option<MonoNs>,
+    /// Something came, and whatever comes is inside.
+    is_open: bool,
     /// When the earliest call began.
     first: MonoNs,
     last: MonoNs,
@@ -48,16 +50,22 @@ pub struct Window {
 impl Window {
     /// A window on a stream whose capture started at `clock_start`, if that is known.
     pub fn new(clock_start: Option<MonoNs>, settings: Settings) -> Self {
-        Self { settings, clock_start, first_item: None, first: MonoNs(u64::MAX), last: MonoNs(0) }
+        Self { settings, clock_start, first_item: None, is_open: false, first: MonoNs(u64::MAX), last: MonoNs(0) }
     }
 
     /// Something was seen that began at `start` and was over at `end`.
+    #[inline]
     pub fn see(&mut self, start: MonoNs, end: MonoNs) -> Phase {
-        self.first_item.get_or_insert(end);
         self.first = self.first.min(start);
         self.last = self.last.max(end);
+        if self.is_open { Phase::Inside } else { self.look(end) }
+    }
+
+    fn look(&mut self, end: MonoNs) -> Phase {
+        self.first_item.get_or_insert(end);
         let Settings { since, until } = self.settings;
         if since.is_none() && until.is_none() {
+            self.is_open = true;
             return Phase::Inside;
         }
         let origin = self.origin();

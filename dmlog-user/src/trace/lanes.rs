@@ -219,6 +219,55 @@ impl<const W: usize> Cells<'_, W> {
     }
 }
 
+impl<'a, const W: usize> Cells<'a, W> {
+    /// The column in blocks of rows, as far as they are whole.
+    pub(crate) fn blocks(&self) -> Blocks<'a, W> {
+        Blocks { values: self.values.as_chunks().0, bits: self.bits() }
+    }
+
+    /// Which rows have a value.
+    pub(crate) fn bits(&self) -> Bits<'a> {
+        match self.values {
+            [] => Bits { bits: &[], beyond: 0 },
+            _ => Bits { bits: self.valid, beyond: u8::MAX },
+        }
+    }
+}
+
+/// Rows that are taken together: as many as a byte of a bitmap speaks of.
+pub(crate) const BLOCK: usize = 8;
+
+/// Numbers of a column, block by block.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Blocks<'a, const W: usize> {
+    values: &'a [[[u8; W]; BLOCK]],
+    pub(crate) bits: Bits<'a>,
+}
+
+impl<'a, const W: usize> Blocks<'a, W> {
+    /// Values of a block, whether its rows have one or not; zeros if no row of the batch has one.
+    #[inline]
+    pub(crate) fn get(&self, block: usize) -> &'a [[u8; W]; BLOCK] {
+        self.values.get(block).unwrap_or(&[[0; W]; BLOCK])
+    }
+}
+
+/// Which rows have a value, a bit each.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Bits<'a> {
+    bits: &'a [u8],
+    /// Without bitmap, all have one or none has.
+    beyond: u8,
+}
+
+impl Bits<'_> {
+    /// The bits of a block.
+    #[inline]
+    pub(crate) fn get(&self, block: usize) -> u8 {
+        self.bits.get(block).copied().unwrap_or(self.beyond)
+    }
+}
+
 /// Texts of a column.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Texts<'a> {

@@ -21,7 +21,9 @@ pub mod reader;
 pub mod schema;
 pub mod writer;
 
+mod ahead;
 mod bits;
+mod calls;
 mod columns;
 mod header;
 mod hot;

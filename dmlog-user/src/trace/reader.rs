@@ -2,6 +2,7 @@
 
 use std::io::{Read, Seek};
 use std::ops::Range;
+use std::sync::Arc;
 
 use arrow_ipc::MessageHeader;
 
@@ -12,6 +13,7 @@ use super::message::{Messages, Next, Stop};
 use super::rows::{Meanings, Rows};
 use super::schema::Dictionary;
 use super::seal::header_chain;
+use crate::event::call::Row;
 use crate::event::facts::CaptureFacts;
 use crate::event::item::Item;
 
@@ -83,7 +85,8 @@ pub struct TraceReader<R> {
     messages: Messages<R>,
     header: Header,
     dictionaries: [Option<Vec<String>>; 3],
-    meanings: Meanings,
+    /// Shared with whoever takes the rows of a batch while the next one is loaded.
+    meanings: Arc<Meanings>,
     lanes: Lanes,
     /// Seals of the batch before: of the columns of version 1.0, and of those that 1.1 added.
     chain: u32,
@@ -126,7 +129,7 @@ impl<R: Read> TraceReader<R> {
             messages,
             header,
             dictionaries: [None, None, None],
-            meanings: Meanings::default(),
+            meanings: Arc::default(),
             lanes,
             chain: 0,
             added_chain: 0,
@@ -171,7 +174,23 @@ impl<R: Read> TraceReader<R> {
         Ok(Some(batch))
     }
 
-    /// Hands the items of the next batch over one by one: for whoever folds them and keeps none, this is the faster way.
+    /// Hands the rows of the next batch over one by one, without making items of those that are numbers only: for whoever
+    /// folds them, this is the fastest way.
+    ///
+    /// # Errors
+    /// [`TraceError::Corrupt`], [`TraceError::Read`].
+    pub fn next_batch_rows(&mut self, take: impl FnMut(&Row<'_>)) -> Result<Option<SealedBatch>, TraceError> {
+        let Some(batch) = self.load_batch()? else {
+            return Ok(None);
+        };
+        match Rows::new(&self.lanes, &self.meanings) {
+            Ok(rows) => rows.for_each_row(take),
+            Err(fault) => return Err(self.corrupt(self.sealed_end, fault)),
+        }
+        Ok(Some(batch))
+    }
+
+    /// Hands the items of the next batch over one by one: for whoever looks at them and keeps none.
     ///
     /// # Errors
     /// [`TraceError::Corrupt`], [`TraceError::Read`].
@@ -193,8 +212,18 @@ impl<R: Read> TraceReader<R> {
         }
     }
 
+    /// Gives the lanes of the batch that was loaded, with what its words mean, and takes others for the next one.
+    pub(super) fn swap_lanes(&mut self, lanes: Lanes) -> (Lanes, Arc<Meanings>) {
+        (std::mem::replace(&mut self.lanes, lanes), Arc::clone(&self.meanings))
+    }
+
+    /// Reading failed where the last message ended.
+    pub(super) fn read_error(&self, source: std::io::Error) -> TraceError {
+        TraceError::Read { offset: self.messages.offset(), source }
+    }
+
     /// Reads the next batch and compares its seal, which comes before any of its items is believed.
-    fn load_batch(&mut self) -> Result<Option<SealedBatch>, TraceError> {
+    pub(super) fn load_batch(&mut self) -> Result<Option<SealedBatch>, TraceError> {
         if self.is_over {
             return Ok(None);
         }
@@ -265,8 +294,8 @@ impl<R: Read> TraceReader<R> {
             MessageHeader::RecordBatch => {
                 if self.next_number == 0 {
                     let metadata = self.header.metadata.each_ref().map(String::as_str);
-                    (self.meanings, self.chain) = begin(&self.dictionaries, metadata)?;
-                    self.added_chain = self.chain;
+                    let (meanings, chain) = begin(&self.dictionaries, metadata)?;
+                    (self.meanings, self.chain, self.added_chain) = (Arc::new(meanings), chain, chain);
                 }
                 let batch = message.header_as_record_batch().ok_or(Fault::MessageKind)?;
                 self.lanes.read(layout(&self.header), batch, self.messages.body())?;

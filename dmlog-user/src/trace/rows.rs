@@ -8,11 +8,13 @@ use std::sync::Arc;
 use dmlog_common::record::kind;
 
 use super::bits::BitsRow;
+use super::calls::CallMeaning;
 use super::error::Fault;
 use super::header::IdentityRow;
 use super::lanes::{Blobs, Cells, Lanes, Texts};
-use super::schema::{Column, SEAL, SEAL_END};
+use super::schema::{Column, MAX_WORDS, SEAL, SEAL_END};
 use crate::event::bits::{Bits, Bitset, PART_REGIONS_MAX, words_of};
+use crate::event::call::has;
 use crate::event::flat::{Flat, FlatError, op_code, op_name};
 use crate::event::ids::{DurationNs, IoId, LogId, MonoNs, Region, Sector};
 use crate::event::item::{DecodeFailure, Gap, Item, LossCause};
@@ -21,16 +23,27 @@ use crate::event::text::keys::is_log_op;
 use crate::event::text::{CAUSES, DECODE_ERROR, GAP, IMPLEMENTATIONS, cause_name, impl_name};
 
 /// What the words of a trace's dictionaries stand for.
-#[derive(Debug, Default)]
+#[derive(Debug)]
 pub(crate) struct Meanings {
     ops: Vec<Meaning>,
+    /// The same for those that are numbers only, so that a byte finds them without search or test.
+    calls: ByPlace<CallMeaning>,
     implementations: Vec<Option<LogImpl>>,
+    /// [`LogImpl::number`], and the bits of [`has`] that the word leaves: all if it is known, else all but that of the
+    /// implementation.
+    implementation_numbers: ByPlace<(u8, u8)>,
     causes: Vec<Option<LossCause>>,
+}
+
+impl Default for Meanings {
+    fn default() -> Self {
+        Self::new(&[], &[], &[])
+    }
 }
 
 /// What a word of the dictionary of operations stands for.
 #[derive(Clone, Debug)]
-enum Meaning {
+pub(super) enum Meaning {
     Event(u16),
     Map,
     Identity,
@@ -56,17 +69,60 @@ impl Meanings {
                 None => Meaning::Unknown(name.into()),
             },
         };
+        let ops: Vec<Meaning> = ops.iter().map(op).collect();
+        let implementations: Vec<Option<LogImpl>> = implementations
+            .iter()
+            .map(|word| IMPLEMENTATIONS.into_iter().find(|known| impl_name(*known) == word.as_str()))
+            .collect();
+        let numbers = implementations.iter().map(|known| known.map_or(UNKNOWN, |known| (known.number(), u8::MAX)));
         Self {
-            ops: ops.iter().map(op).collect(),
-            implementations: implementations
-                .iter()
-                .map(|word| IMPLEMENTATIONS.into_iter().find(|known| impl_name(*known) == word.as_str()))
-                .collect(),
+            calls: ByPlace::new(ops.iter().map(CallMeaning::of), CallMeaning::OTHER),
+            ops,
+            implementation_numbers: ByPlace::new(numbers, UNKNOWN),
+            implementations,
             causes: causes
                 .iter()
                 .map(|word| CAUSES.into_iter().find(|known| cause_name(*known) == word.as_str()))
                 .collect(),
         }
+    }
+}
+
+impl Meanings {
+    /// What a place in the dictionary of operations stands for, as far as numbers go.
+    #[inline]
+    pub(super) fn call(&self, place: u8) -> CallMeaning {
+        self.calls.get(place)
+    }
+
+    /// [`LogImpl::number`] of a place in the dictionary of implementations, and the bits of [`has`] that it leaves.
+    #[inline]
+    pub(super) fn implementation_number(&self, place: u8) -> (u8, u8) {
+        self.implementation_numbers.get(place)
+    }
+}
+
+/// An implementation that this version does not know.
+const UNKNOWN: (u8, u8) = (0, !has::IMPL);
+
+/// One value for each place that a dictionary can have.
+#[derive(Debug)]
+struct ByPlace<T>(Box<[T; MAX_WORDS]>);
+
+impl<T: Copy> ByPlace<T> {
+    fn new(known: impl Iterator<Item = T>, other: T) -> Self {
+        let mut values = Box::new([other; MAX_WORDS]);
+        for (slot, value) in values.iter_mut().zip(known) {
+            *slot = value;
+        }
+        Self(values)
+    }
+
+    #[inline]
+    fn get(&self, place: u8) -> T {
+        let [first, ..] = &*self.0;
+        // There are as many places as bytes.
+        *self.0.get(usize::from(place)).unwrap_or(first)
     }
 }
 
@@ -84,24 +140,24 @@ pub(crate) struct Seal {
 /// The rows of a batch.
 #[derive(Debug)]
 pub(crate) struct Rows<'a> {
-    meanings: &'a Meanings,
+    pub(super) meanings: &'a Meanings,
     count: usize,
-    time_ns: Cells<'a, 8>,
-    op: Cells<'a, 1>,
-    cpu: Cells<'a, 2>,
-    tid: Cells<'a, 4>,
-    log: Cells<'a, 4>,
-    implementation: Cells<'a, 1>,
+    pub(super) time_ns: Cells<'a, 8>,
+    pub(super) op: Cells<'a, 1>,
+    pub(super) cpu: Cells<'a, 2>,
+    pub(super) tid: Cells<'a, 4>,
+    pub(super) log: Cells<'a, 4>,
+    pub(super) implementation: Cells<'a, 1>,
     pub(super) duration_ns: Cells<'a, 8>,
     pub(super) region: Cells<'a, 8>,
     pub(super) result: Cells<'a, 8>,
     pub(super) arg: Cells<'a, 8>,
     pub(super) io: Cells<'a, 8>,
-    sector: Cells<'a, 8>,
-    bytes: Cells<'a, 4>,
-    opf: Cells<'a, 4>,
-    tgid: Cells<'a, 4>,
-    comm: Texts<'a>,
+    pub(super) sector: Cells<'a, 8>,
+    pub(super) bytes: Cells<'a, 4>,
+    pub(super) opf: Cells<'a, 4>,
+    pub(super) tgid: Cells<'a, 4>,
+    pub(super) comm: Texts<'a>,
     lost: Cells<'a, 8>,
     cause: Cells<'a, 1>,
     text: Texts<'a>,
@@ -158,13 +214,18 @@ impl<'a> Rows<'a> {
         }
     }
 
+    /// Rows of the batch, with its seal.
+    pub(super) fn count(&self) -> usize {
+        self.count
+    }
+
     fn meaning(&self, row: usize) -> Option<&'a Meaning> {
         let [place] = self.op.raw(row);
         self.meanings.ops.get(usize::from(place))
     }
 
     #[inline]
-    fn item(&self, row: usize) -> Item {
+    pub(super) fn item(&self, row: usize) -> Item {
         let time = MonoNs(u64::from_le_bytes(self.time_ns.raw(row)));
         let bad = |reason: String| Item::DecodeError(DecodeFailure { time, reason });
         match self.meaning(row) {

@@ -1,7 +1,7 @@
 //! The log as oracle: a model of every log instance, fed with the kernel's calls and compared with its answers.
 //!
 //! ```text
-//! Event ─▶ Models::apply ─▶ Instance (one per log) ─┬▶ KnownBits   log::bits::LogBits and what of it is known
+//! Call  ─▶ Models::apply ─▶ Instance (one per log) ─┬▶ KnownBits   log::bits::LogBits and what of it is known
 //!                               │                   └▶ RegionHash  states and pending writes of regions
 //!                               ├▶ Tally     comparisons of each device: equal, unknown, concurrent
 //!                               └▶ Findings  differences, each with its context
@@ -17,15 +17,17 @@
 //! clock or allocates per event; memory is bounded by [`MODELS_MAX`], [`MODEL_REGIONS_MAX`] and
 //! [`finding::FINDINGS_MAX`].
 
+use crate::event::call::Call;
 use crate::event::facts::{CaptureFacts, Probe};
 use crate::event::ids::{LogId, MonoNs};
 use crate::event::item::{Gap, Item};
-use crate::event::op::{Event, Identity, LogImpl, LogOp, MirrorOp, Op, RegionHashOp};
+use crate::event::op::{Identity, LogImpl, LogOp, MirrorOp, RegionHashOp};
 use crate::log::arguments::SyncOption;
 use crate::log::dirty_log::LogType;
 use crate::log::geometry::LogGeometry;
 use crate::log::region_set::RegionSet;
 use dmlog_common::hooks;
+use dmlog_common::record::kind;
 
 use self::bits::{Image, KnownBits};
 use self::finding::{Answer, Findings};
@@ -193,39 +195,44 @@ impl Models {
         Some((clean, known))
     }
 
-    /// Takes in an event. Comparisons are counted in `tally`, if the event is `inside` the window that is looked at.
+    /// Takes in an event that is numbers only. Comparisons are counted in `tally`, if the event is `inside` the window that is
+    /// looked at.
     #[inline]
-    pub fn apply(&mut self, event: &Event, tally: &mut Tally, inside: bool) {
-        if event.time < self.sight.from {
+    pub fn apply(&mut self, call: &Call, tally: &mut Tally, inside: bool) {
+        if call.time < self.sight.from {
             return;
         }
-        match &event.op {
-            Op::Log(by, op) => self.apply_log_op(&Seen::of(event), *by, op, tally, inside),
+        match u16::from(call.code) {
+            kind::CTR..=kind::IS_REMOTE_RECOVERING => {
+                if let (Some(by), Some(op)) = (call.implementation(), call.log_op()) {
+                    self.apply_log_op(&Seen::of(call), by, &op, tally, inside);
+                }
+            }
+            kind::RH_INC
+            | kind::RH_DEC
+            | kind::RH_MARK_NOSYNC
+            | kind::RH_DELAY
+            | kind::RH_GET_STATE
+            | kind::RH_RECOVERY_END
+            | kind::RH_START_RECOVERY => {
+                if let Some(op) = call.region_hash_op() {
+                    self.apply_region_hash_op(&Seen::of(call), &op, tally, inside);
+                }
+            }
+            kind::PASS
+            | kind::LEG_FLUSH
+            | kind::FAIL_MIRROR
+            | kind::MIRROR_CTR
+            | kind::MIRROR_PRESUSPEND
+            | kind::MIRROR_POSTSUSPEND
+            | kind::MIRROR_RESUME => {
+                if let Some(op) = call.mirror_op() {
+                    self.apply_mirror_op(&Seen::of(call), &op, tally, inside);
+                }
+            }
             // The worker's steps between the calls that tell something; bios and copies, which tell nothing about the log; snapshots,
             // which are what the kernel says and not foreseen.
-            Op::RegionHash(
-                RegionHashOp::UpdateStates { .. }
-                | RegionHashOp::Flush { .. }
-                | RegionHashOp::RecoveryPrepare
-                | RegionHashOp::RecoveryStart { .. }
-                | RegionHashOp::StopRecovery,
-            )
-            | Op::Mirror(
-                MirrorOp::Map(_)
-                | MirrorOp::EndIo { .. }
-                | MirrorOp::WriteCallback { .. }
-                | MirrorOp::ReadCallback { .. }
-                | MirrorOp::Recover { .. }
-                | MirrorOp::RecoveryComplete { .. }
-                | MirrorOp::HoldBio { .. }
-                | MirrorOp::Status { .. }
-                | MirrorOp::Dtr,
-            )
-            | Op::Consult { .. }
-            | Op::Bits(_) => {}
-            Op::RegionHash(op) => self.apply_region_hash_op(&Seen::of(event), op, tally, inside),
-            Op::Mirror(op) => self.apply_mirror_op(&Seen::of(event), op, tally, inside),
-            Op::Identity(identity) => self.identify(&Seen::of(event), identity, tally, inside),
+            _ => {}
         }
     }
 
@@ -439,7 +446,11 @@ impl Models {
     }
 
     /// The kernel's structures say what a log is.
-    fn identify(&mut self, seen: &Seen, identity: &Identity, tally: &mut Tally, inside: bool) {
+    pub fn identify(&mut self, call: &Call, identity: &Identity, tally: &mut Tally, inside: bool) {
+        if call.time < self.sight.from {
+            return;
+        }
+        let seen = &Seen::of(call);
         self.position += 1;
         let (sight, rules, in_use) = (self.sight, self.rules, self.regions);
         let Some((instance, mut judge)) = self.instance(seen, tally, inside) else { return };

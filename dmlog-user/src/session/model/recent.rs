@@ -73,6 +73,7 @@ fn event(seen: &Seen, op: Short) -> Event {
 #[cfg(test)]
 mod tests {
     use super::{RECENT_MAX, Recent, Short};
+    use crate::event::call::Call;
     use crate::event::ids::Region;
     use crate::event::op::{LogImpl, LogOp};
     use crate::session::model::seen::Seen;
@@ -82,7 +83,7 @@ mod tests {
         let mut recent = Recent::default();
         assert!(recent.lines().is_empty());
         for number in 0..40 {
-            let seen = Seen::of(&crate::analysis::testing::mark(number, 1, number, Some(1)));
+            let seen = Seen::of(&Call::of(&crate::analysis::testing::mark(number, 1, number, Some(1))));
             recent.push(&seen, Short::Log(LogImpl::Core, LogOp::MarkRegion { region: Region(number) }));
             let lines = recent.lines();
             assert_eq!(lines.len(), RECENT_MAX.min(usize::try_from(number).unwrap() + 1));

@@ -8,8 +8,8 @@
 //! one thread stand in the order in which they happened, whatever CPU it ran on; of two threads it is known only if their
 //! calls do not overlap.
 
+use crate::event::call::Call;
 use crate::event::ids::{LogId, MonoNs};
-use crate::event::op::Event;
 
 /// How far the clocks of two CPUs may differ. `bpf_ktime_get_ns` reads one clock for all; only while the kernel updates
 /// it may two CPUs disagree, by nanoseconds.
@@ -18,15 +18,15 @@ const CLOCK_SKEW_NS: u64 = 1_000;
 /// When and where something was seen.
 #[derive(Clone, Copy, Debug)]
 pub(super) struct Seen {
-    /// [`Event::time`].
+    /// When it was over.
     pub(super) time: MonoNs,
-    /// [`Event::duration`] in nanoseconds; [`NO_DURATION`] if the entry was not seen.
+    /// From entry to return in nanoseconds; [`NO_DURATION`] if the entry was not seen.
     pub(super) duration_ns: u64,
-    /// [`Event::log`].
+    /// Its log.
     pub(super) log: LogId,
-    /// [`Event::tid`].
+    /// The thread that ran it.
     pub(super) tid: u32,
-    /// [`Event::cpu`].
+    /// The CPU it ran on.
     pub(super) cpu: u16,
 }
 
@@ -35,10 +35,9 @@ pub(super) const NO_DURATION: u64 = u64::MAX;
 
 impl Seen {
     #[inline]
-    pub(super) fn of(event: &Event) -> Self {
-        let Event { time, cpu, tid, log, duration, op: _ } = event;
-        let duration_ns = duration.map_or(NO_DURATION, |duration| duration.0);
-        Self { time: *time, duration_ns, log: *log, tid: *tid, cpu: *cpu }
+    pub(super) fn of(call: &Call) -> Self {
+        let Call { time, log, tid, cpu, .. } = *call;
+        Self { time, duration_ns: call.span_ns().unwrap_or(NO_DURATION), log, tid, cpu }
     }
 
     /// The earliest moment at which the call may have had its effect: its entry, or any time if that was not seen.

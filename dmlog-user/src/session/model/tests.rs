@@ -3,6 +3,7 @@ use super::rules::Rules;
 use super::tally::{Comparison, Tally};
 use super::{MODEL_REGIONS_MAX, MODELS_MAX, Models};
 use crate::analysis::testing::{clear, event, flush, identity, in_sync, inc_pending, map_write, mark, mirror};
+use crate::event::call::Call;
 use crate::event::facts::{CaptureFacts, ClockPair, HookCoverage, Probe};
 use crate::event::ids::{DurationNs, MonoNs, Region};
 use crate::event::item::{Gap, Item, LossCause};
@@ -10,6 +11,14 @@ use crate::event::op::{Event, FlushKind, LogImpl, LogOp, MirrorOp, Op, RegionHas
 
 /// Rows of the tally: name, compared, unknown, concurrent.
 type Rows = Vec<(&'static str, u64, u64, u64)>;
+
+/// As a session does it.
+fn apply(models: &mut Models, event: &Event, tally: &mut Tally, inside: bool) {
+    match &event.op {
+        Op::Identity(identity) => models.identify(&Call::of(event), identity, tally, inside),
+        _ => models.apply(&Call::of(event), tally, inside),
+    }
+}
 
 fn rows(models: &Models, tally: &Tally) -> Rows {
     let rows = tally.rows(|comparison| models.findings().count(|found| found.comparison == comparison));
@@ -19,7 +28,7 @@ fn rows(models: &Models, tally: &Tally) -> Rows {
 fn fold(facts: Option<&CaptureFacts>, events: &[Event]) -> (Models, Tally) {
     let (mut models, mut tally) = (Models::new(facts, Rules::Kernel), Tally::default());
     for event in events {
-        models.apply(event, &mut tally, true);
+        apply(&mut models, event, &mut tally, true);
     }
     (models, tally)
 }
@@ -128,7 +137,7 @@ fn offsets_that_proved_wrong_excuse_what_was_read_through_them() {
     events.extend([work(20, Some(Region(0)), 1), in_sync(30, 1, 0, true, 0)]);
     let (mut models, mut tally) = fold(None, &events);
     assert_eq!(models.findings().kept().iter().map(|found| found.standing).collect::<Vec<_>>(), [Standing::Settled]);
-    models.apply(&flush(40, 1, None, 1, 0), &mut tally, true);
+    apply(&mut models, &flush(40, 1, None, 1, 0), &mut tally, true);
     assert_eq!(models.findings().kept().iter().map(|found| found.standing).collect::<Vec<_>>(), [Standing::Loss]);
 }
 
@@ -140,8 +149,8 @@ fn a_gap_is_a_loss_for_every_log() {
     let gap = Gap { time: MonoNs(5), cpu: None, lost: Some(1), cause: LossCause::QueueFull };
     models.apply_loss(&Item::Gap(gap));
     for log in [1, 2] {
-        models.apply(&in_sync(10, log, 1, true, 0), &mut tally, true);
-        models.apply(&in_sync(11, log, 1, true, 0), &mut tally, true);
+        apply(&mut models, &in_sync(10, log, 1, true, 0), &mut tally, true);
+        apply(&mut models, &in_sync(11, log, 1, true, 0), &mut tally, true);
     }
     assert!(rows(&models, &tally).contains(&("in_sync", 2, 2, 0)));
 }
@@ -150,11 +159,11 @@ fn a_gap_is_a_loss_for_every_log() {
 fn outside_the_window_nothing_is_counted_and_everything_followed() {
     let (mut models, mut tally) = (Models::new(None, Rules::Kernel), Tally::default());
     for event in born(1) {
-        models.apply(&event, &mut tally, false);
+        apply(&mut models, &event, &mut tally, false);
     }
-    models.apply(&in_sync(10, 1, 1, true, 1), &mut tally, false);
+    apply(&mut models, &in_sync(10, 1, 1, true, 1), &mut tally, false);
     assert_eq!((rows(&models, &tally), models.findings().kept().len()), (Rows::new(), 0));
-    models.apply(&in_sync(11, 1, 1, true, 1), &mut tally, true);
+    apply(&mut models, &in_sync(11, 1, 1, true, 1), &mut tally, true);
     assert_eq!(rows(&models, &tally), [("in_sync", 1, 0, 0)]);
 }
 
@@ -175,9 +184,9 @@ fn a_log_that_ends_makes_room() {
     let (mut models, mut tally) = (Models::new(None, Rules::Kernel), Tally::default());
     for log in 1..=u32::try_from(MODELS_MAX).unwrap() + 10 {
         for event in born(log) {
-            models.apply(&event, &mut tally, true);
+            apply(&mut models, &event, &mut tally, true);
         }
-        models.apply(&log_op(3, log, LogOp::Dtr), &mut tally, true);
+        apply(&mut models, &log_op(3, log, LogOp::Dtr), &mut tally, true);
     }
     assert_eq!((models.live, models.regions, models.not_modelled()), (0, 0, 0));
 }
@@ -186,7 +195,7 @@ fn a_log_that_ends_makes_room() {
 fn too_many_logs_or_regions_have_no_model_and_are_counted() {
     let (mut models, mut tally) = (Models::new(None, Rules::Kernel), Tally::default());
     for log in 1..=u32::try_from(MODELS_MAX).unwrap() + 1 {
-        models.apply(&mark(1, log, 1, None), &mut tally, true);
+        apply(&mut models, &mark(1, log, 1, None), &mut tally, true);
     }
     assert_eq!((models.live, models.not_modelled()), (MODELS_MAX, 1));
     let mut large = identity(1, 1, 0, "m");
@@ -196,7 +205,7 @@ fn too_many_logs_or_regions_have_no_model_and_are_counted() {
     let (mut models, mut tally) = fold(None, std::slice::from_ref(&large));
     assert_eq!((models.regions, models.not_modelled()), (MODEL_REGIONS_MAX, 0));
     for _ in 0..2 {
-        models.apply(&identity(2, 2, 0, "n"), &mut tally, true);
+        apply(&mut models, &identity(2, 2, 0, "n"), &mut tally, true);
     }
     assert_eq!((models.regions, models.not_modelled()), (MODEL_REGIONS_MAX, 1), "a log counts once");
 }
@@ -208,12 +217,12 @@ fn a_status_is_compared_when_its_call_is_over() {
     let (mut models, mut tally) = fold(None, &events);
     assert_eq!(models.undecided().map(|(_, comparison)| comparison).collect::<Vec<_>>(), [Comparison::Status]);
     let other = Event { tid: 9, ..log_op(11, 1, LogOp::Status { status_type: 0, result: 1 }) };
-    models.apply(&other, &mut tally, true);
+    apply(&mut models, &other, &mut tally, true);
     assert_eq!(models.undecided().count(), 1, "another thread's");
-    models.apply(&log_op(12, 1, LogOp::Status { status_type: 0, result: 1 }), &mut tally, true);
+    apply(&mut models, &log_op(12, 1, LogOp::Status { status_type: 0, result: 1 }), &mut tally, true);
     // 32 in sync, says the kernel; none, says the model. Suspected until the worker was there.
     assert_eq!((models.undecided().count(), models.findings().kept().len()), (1, 0));
-    models.apply(&log_op(13, 1, LogOp::GetResyncWork { region: None, result: 0 }), &mut tally, true);
+    apply(&mut models, &log_op(13, 1, LogOp::GetResyncWork { region: None, result: 0 }), &mut tally, true);
     let found: Vec<_> = models.findings().kept().iter().map(|found| found.comparison).collect();
     assert_eq!(found, [Comparison::Status], "of which the search, too, is a consequence");
 }
