@@ -4,6 +4,7 @@
 
 mod probes;
 mod regions;
+mod replay;
 pub(crate) mod report;
 
 use std::process::ExitCode;
@@ -25,6 +26,12 @@ pub(crate) struct BenchArgs {
     /// Kernel of the guest, for benches that need one
     #[arg(long, default_value = "6.12")]
     kernel: String,
+    /// Events of the trace, for benches that read one
+    #[arg(long, default_value_t = replay::EVENTS)]
+    events: u64,
+    /// Memory of one large replay instead of speed
+    #[arg(long)]
+    memory: bool,
 }
 
 /// The benches there are.
@@ -34,6 +41,8 @@ enum Bench {
     Probes,
     /// Region sets of the log, beside a plain memory read
     Regions,
+    /// Speed and memory of reading and folding a trace, beside blkparse, btt and perf script
+    Replay,
 }
 
 /// How results are printed.
@@ -62,5 +71,6 @@ fn measure(args: &BenchArgs) -> Result<Report> {
     match args.name {
         Bench::Probes => probes::measure(&args.kernel),
         Bench::Regions => regions::measure(),
+        Bench::Replay => replay::measure(args.events, args.memory),
     }
 }

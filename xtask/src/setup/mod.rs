@@ -48,33 +48,40 @@ pub(crate) struct Scope {
     pub(crate) kernels: Vec<String>,
     /// Python and the modules that read our files.
     pub(crate) readers: bool,
+    /// Programs that benches measure beside us.
+    pub(crate) peers: bool,
 }
 
 impl Scope {
     /// Everything that `cargo xtask test` needs.
     pub(crate) fn all() -> Self {
-        Self { bpf: true, kernels: kernels::TESTED.map(str::to_owned).to_vec(), readers: true }
+        Self { bpf: true, kernels: kernels::TESTED.map(str::to_owned).to_vec(), readers: true, peers: false }
     }
 
     /// What a single guest needs.
     pub(crate) fn guest(kernel: &str) -> Self {
-        Self { bpf: false, kernels: vec![kernel.to_owned()], readers: false }
+        Self { bpf: false, kernels: vec![kernel.to_owned()], readers: false, peers: false }
+    }
+
+    /// What `bench replay` needs: no kernel, no BPF.
+    pub(crate) fn peers() -> Self {
+        Self { bpf: false, kernels: Vec::new(), readers: false, peers: true }
     }
 
     /// What building the programs needs.
     pub(crate) fn bpf() -> Self {
-        Self { bpf: true, kernels: Vec::new(), readers: false }
+        Self { bpf: true, kernels: Vec::new(), readers: false, peers: false }
     }
 }
 
 /// Runs the command.
 pub(crate) fn run_command(args: &SetupArgs) -> Result<ExitCode> {
-    let mut scope = Scope::all();
+    let mut scope = Scope { peers: true, ..Scope::all() };
     if args.bpf_only {
         scope = Scope::bpf();
     }
     if args.guests_only {
-        scope = Scope { bpf: false, readers: false, ..scope };
+        scope = Scope { bpf: false, readers: false, peers: false, ..scope };
     }
     if args.dry_run {
         let plan = Plan::make(&scope, args.refresh);

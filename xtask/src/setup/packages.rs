@@ -38,6 +38,12 @@ pub(crate) const GUEST: [Package; 8] = [
     Package { name: "libbpf-tools", program: "funclatency" },
     Package { name: "lvm2", program: "lvm" },
 ];
+/// What `bench replay` measures beside us and with: `blkparse` and `btt`, `perf`, and GNU `time` for peak memory.
+pub(crate) const PEERS: [Package; 3] = [
+    Package { name: "blktrace", program: "blkparse" },
+    Package { name: "linux-perf", program: "perf" },
+    Package { name: "time", program: "time" },
+];
 /// Needed for the Python modules of the tests.
 pub(crate) const READERS: [Package; 1] = [Package { name: "python3-venv", program: "python3" }];
 
@@ -110,7 +116,7 @@ fn by_hand(packages: &[Package]) -> String {
 
 #[cfg(test)]
 mod tests {
-    use super::{COMPILER, GUEST, LINKER, by_hand, names};
+    use super::{COMPILER, GUEST, LINKER, PEERS, by_hand, names};
 
     #[test]
     fn without_debian_every_missing_thing_is_named() {
@@ -123,7 +129,7 @@ mod tests {
 
     #[test]
     fn package_names_are_exact() {
-        for name in names(&[COMPILER.as_slice(), &LINKER, &GUEST].concat()) {
+        for name in names(&[COMPILER.as_slice(), &LINKER, &GUEST, &PEERS].concat()) {
             assert!(name.chars().all(|c| c.is_ascii_alphanumeric() || c == '-'), "`{name}` looks like a pattern");
         }
     }

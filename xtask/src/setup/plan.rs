@@ -49,6 +49,9 @@ impl Plan {
                 plan.packages.extend(packages::READERS);
             }
         }
+        if scope.peers {
+            plan.packages.extend(packages::PEERS.into_iter().filter(Package::is_missing));
+        }
         plan
     }
 

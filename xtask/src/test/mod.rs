@@ -102,6 +102,7 @@ fn scope(tiers: &[Tier], kernels: &[String]) -> Scope {
         bpf: tiers.iter().any(|tier| *tier != Tier::Offline),
         kernels: if vm { kernels.to_vec() } else { Vec::new() },
         readers: vm || tiers.contains(&Tier::Traces),
+        peers: false,
     }
 }
 
