@@ -14,12 +14,24 @@ use crate::event::flat::OP_NAMES;
 pub struct Ops {
     counts: Box<[u64; CODES]>,
     errors: Box<[u64; CODES]>,
-    latencies: Box<[Latency; CODES]>,
+    /// By [`PLACES`].
+    latencies: Box<[Latency]>,
 }
+
+/// Place of each operation number in [`OP_NAMES`].
+static PLACES: [u8; CODES] = {
+    let mut places = [u8::MAX; CODES];
+    let mut place = 0;
+    while (place as usize) < OP_NAMES.len() {
+        places[OP_NAMES[place as usize].0 as usize] = place;
+        place += 1;
+    }
+    places
+};
 
 impl Default for Ops {
     fn default() -> Self {
-        let latencies = Box::new(std::array::from_fn(|_code| Latency::of_device()));
+        let latencies = OP_NAMES.iter().map(|_op| Latency::of_device()).collect();
         Self { counts: Box::new([0; CODES]), errors: Box::new([0; CODES]), latencies }
     }
 }
@@ -35,8 +47,10 @@ impl Ops {
             self.errors[code] += 1;
         }
         // Of an end, how long what ended took; else the call.
-        if let Some(duration_ns) = call.duration_ns() {
-            self.latencies[code].record(duration_ns);
+        if let Some(duration_ns) = call.duration_ns()
+            && let Some(latency) = self.latencies.get_mut(usize::from(PLACES[code]))
+        {
+            latency.record(duration_ns);
         }
     }
 
@@ -50,7 +64,9 @@ impl Ops {
         for code in 0..CODES {
             self.counts[code] += other.counts[code];
             self.errors[code] += other.errors[code];
-            self.latencies[code].absorb(&other.latencies[code]);
+        }
+        for (ours, theirs) in self.latencies.iter_mut().zip(&other.latencies) {
+            ours.absorb(theirs);
         }
     }
 
@@ -58,7 +74,8 @@ impl Ops {
     pub fn summary(&self, span_ns: u64) -> OpTable {
         let rows = OP_NAMES
             .iter()
-            .filter_map(|&(code, name)| {
+            .zip(&self.latencies)
+            .filter_map(|(&(code, name), latency)| {
                 let code = usize::from(code) % CODES;
                 let count = self.counts[code];
                 (count > 0).then(|| OpSummary {
@@ -66,7 +83,7 @@ impl Ops {
                     count,
                     rate_per_s: rate_per_s(count, span_ns),
                     errors: self.errors[code],
-                    latency: self.latencies[code].summary(),
+                    latency: latency.summary(),
                 })
             })
             .collect();
