@@ -8,6 +8,8 @@
 //!                 Session::snapshot ─▶ Snapshot (immutable; all that outputs see)
 //! ```
 //!
+//! A replay hands over rows (`apply_row`), which are what `apply` makes of an item first: there is one fold.
+//!
 //! `apply` never fails, reads no clock and does no I/O: the same items give the same snapshot. An event of a log that
 //! nobody has identified yet counts for a device of its own, which becomes the real one, or joins it, as soon as an
 //! identity comes. An event whose log is not known at all counts for the unknown device. Nothing is dropped.

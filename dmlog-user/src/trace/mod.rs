@@ -5,7 +5,8 @@
 //!
 //! ```text
 //! TraceWriter::push(&Item) ─▶ columns ─▶ seal ─▶ arrow-ipc ─▶ one write per batch
-//! one message at a time ─▶ bounds checked ─▶ inflated ─▶ seal compared ─▶ TraceReader::next_batch(&mut Vec<Item>)
+//! one message at a time ─▶ bounds checked ─▶ inflated ─▶ seal compared ─┬▶ TraceReader::next_batch(&mut Vec<Item>)
+//!                                                                       └▶ TraceReader::next_batch_rows(|row| …)
 //! ```
 //!
 //! The writer uses `arrow-ipc`; the reader uses only its verified message headers and takes the buffers apart itself,
