@@ -19,6 +19,7 @@ use dmlog_common::record::kind;
 use crate::analysis::losses::Losses;
 use crate::analysis::outcome::Outcome;
 use crate::analysis::outstanding::{Outstanding, Pending};
+use crate::event::bits::Bits;
 use crate::event::call::{CODES, Call, Row};
 use crate::event::facts::CaptureFacts;
 use crate::event::ids::{LogId, MonoNs};
@@ -120,8 +121,8 @@ impl Session {
                 let call = Call::of(event);
                 match &event.op {
                     Op::Identity(identity) => self.apply_identity(&call, identity),
-                    // A snapshot of bits only counts as an event.
-                    Op::Log(..) | Op::RegionHash(_) | Op::Mirror(_) | Op::Consult { .. } | Op::Bits(_) => {
+                    Op::Bits(bits) => self.apply_bits(&call, bits),
+                    Op::Log(..) | Op::RegionHash(_) | Op::Mirror(_) | Op::Consult { .. } => {
                         self.apply_call(&call);
                     }
                 }
@@ -253,6 +254,15 @@ impl Session {
         }
         if let Some(models) = models {
             models.identify(call, identity, &mut device.comparisons, inside);
+        }
+    }
+
+    /// A snapshot of bits counts as an event; what it says is for the models.
+    fn apply_bits(&mut self, call: &Call, bits: &Bits) {
+        let Self { window, logs, devices, models, events_outside, .. } = self;
+        let Some((_, device, inside)) = count(call, window, logs, devices, events_outside) else { return };
+        if let Some(models) = models {
+            models.snapshot_bits(call, bits, &mut device.comparisons, inside);
         }
     }
 

@@ -1,5 +1,6 @@
 //! The machine: what every step does, and which thread runs next.
 
+use dmlog_user::event::bits::Bitset;
 use dmlog_user::event::facts::{CaptureFacts, ClockPair, HookCoverage, Probe};
 use dmlog_user::event::ids::Region;
 use dmlog_user::event::item::Item;
@@ -8,7 +9,7 @@ use dmlog_user::log::arguments::SyncOption;
 
 use super::capture::{CPUS, Capture};
 use super::mirror::{Bio, Device, Mirror};
-use super::threads::{Action, Step, Thread, call, flush};
+use super::threads::{Action, Step, Thread, call, flush, snapshot};
 
 /// A mirror and a capture of it.
 #[derive(Clone, Copy, Debug)]
@@ -102,6 +103,12 @@ impl Machine {
         usize::try_from(self.below(spread)).unwrap()
     }
 
+    /// Whether the worker is in a call that does not sleep. It takes nanoseconds, and to attach takes milliseconds, so that a
+    /// capture never begins within one.
+    fn is_in_short_call(&self) -> bool {
+        self.threads.iter().any(|thread| thread.is_worker && !thread.entered.is_empty() && thread.kinds.is_empty())
+    }
+
     /// Lets one thread, chosen at random, do one step.
     fn step(&mut self) {
         self.now += 1 + self.below(3000);
@@ -150,11 +157,23 @@ impl Machine {
             }
             Step::TakeIdentity => {
                 let op = Op::Identity(Box::new(self.mirror.identity()));
-                thread.identity = self.capture.emit(log, at, self.now, None, op);
+                thread.place = self.capture.emit(log, at, self.now, None, op);
             }
             Step::ReadIdentity => {
-                if let Some(Item::Event(event)) = thread.identity.take().map(|place| &mut self.capture.items[place]) {
+                if let Some(Item::Event(event)) = thread.place.take().map(|place| &mut self.capture.items[place]) {
                     event.op = Op::Identity(Box::new(self.mirror.identity()));
+                }
+            }
+            Step::TakeBits(bitset) => {
+                if bitset == Bitset::Clean {
+                    thread.snapshot = self.now;
+                }
+                let op = Op::Bits(Box::new(self.mirror.bits(bitset)));
+                thread.place = self.capture.emit(log, at, thread.snapshot, None, op);
+            }
+            Step::ReadBits(bitset) => {
+                if let Some(Item::Event(event)) = thread.place.take().map(|place| &mut self.capture.items[place]) {
+                    event.op = Op::Bits(Box::new(self.mirror.bits(bitset)));
                 }
             }
         }
@@ -325,7 +344,8 @@ impl Machine {
                 self.spawn(call(Action::InSync { region, can_block: false }));
             }
             9 if !self.ioctl => {
-                let mut steps = status();
+                // The capture asks for bits at its begin only. Here it does so now and then.
+                let mut steps = status(self.below(3) == 0);
                 if self.below(2) == 0 {
                     steps.extend(call(Action::GetSyncCount));
                 }
@@ -363,7 +383,9 @@ fn construct() -> Vec<Step> {
 /// `mirror_resume`.
 fn resume() -> Vec<Step> {
     let mut steps = vec![Step::Enter, Step::Do(Action::Resume), Step::TakeIdentity, Step::ReadIdentity];
-    steps.extend([Step::Return, Step::Emit, Step::Entry(Op::RegionHash(RegionHashOp::StartRecovery))]);
+    steps.extend([Step::Return, Step::Emit]);
+    steps.extend(snapshot());
+    steps.push(Step::Entry(Op::RegionHash(RegionHashOp::StartRecovery)));
     steps.push(Step::Do(Action::StartRecovery));
     steps
 }
@@ -380,9 +402,12 @@ fn suspend(is_disk: bool) -> Vec<Step> {
 }
 
 /// `mirror_status`: what the log is, is read at the entry of its status.
-fn status() -> Vec<Step> {
-    let mut steps = vec![Step::Enter, Step::TakeIdentity, Step::ReadIdentity, Step::Do(Action::Status)];
-    steps.extend([Step::Return, Step::Emit]);
+fn status(asks_for_bits: bool) -> Vec<Step> {
+    let mut steps = vec![Step::Enter, Step::TakeIdentity, Step::ReadIdentity];
+    if asks_for_bits {
+        steps.extend(snapshot());
+    }
+    steps.extend([Step::Do(Action::Status), Step::Return, Step::Emit]);
     steps
 }
 
@@ -390,9 +415,9 @@ fn status() -> Vec<Step> {
 pub(crate) fn run(setup: Setup) -> (CaptureFacts, Vec<Item>, u64) {
     let mut machine = Machine::new(setup);
     for number in 0..setup.steps {
-        if number == setup.attach_after && number > 0 {
+        if number >= setup.attach_after && machine.capture.from == u64::MAX && !machine.is_in_short_call() {
             machine.capture.from = machine.now + 1;
-            machine.spawn(status());
+            machine.spawn(status(true));
         }
         if machine.below(4) == 0 {
             machine.stir();

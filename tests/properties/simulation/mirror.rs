@@ -2,7 +2,8 @@
 
 use std::collections::{BTreeMap, VecDeque};
 
-use dmlog_user::event::ids::DevNum;
+use dmlog_user::event::bits::{Bits, Bitset, LogState, words_of_padded};
+use dmlog_user::event::ids::{DevNum, Region};
 use dmlog_user::event::op::{FlushKind, Identity};
 use dmlog_user::log::arguments::SyncOption;
 
@@ -101,6 +102,37 @@ impl Mirror {
             legs: Some(2),
             flush_failed: self.log.flush_failed,
             log_device_failed: false,
+        }
+    }
+
+    /// One of its bitsets, as memory has it.
+    pub(super) fn bits(&self, bitset: Bitset) -> Bits {
+        let mut bytes = vec![0_u8; self.regions().div_ceil(8)];
+        for (number, region) in self.log.state.iter().enumerate() {
+            let bit = match bitset {
+                Bitset::Clean => region.clean,
+                Bitset::InSync => region.in_sync,
+                Bitset::Recovering => region.recovering,
+            };
+            bytes[number / 8] |= u8::from(bit) << (number % 8);
+        }
+        let regions = u32::try_from(self.regions()).unwrap();
+        Bits {
+            bitset,
+            first: Region(0),
+            regions,
+            region_count: Some(u64::from(regions)),
+            is_cut: false,
+            words: Some(words_of_padded(&bytes, regions)),
+            state: Some(LogState {
+                sync_count: self.log.sync_count,
+                sync_search: i32::try_from(self.log.sync_search).unwrap(),
+                touched_dirtied: self.log.touched_dirtied,
+                touched_cleaned: self.log.touched_cleaned,
+                flush_failed: self.log.flush_failed,
+                log_device_failed: false,
+                log_device_flush_failed: false,
+            }),
         }
     }
 

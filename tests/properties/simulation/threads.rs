@@ -2,6 +2,7 @@
 
 use std::collections::VecDeque;
 
+use dmlog_user::event::bits::Bitset;
 use dmlog_user::event::op::{FlushKind, Op};
 
 use super::capture::Place;
@@ -23,6 +24,9 @@ pub(super) enum Step {
     /// A place in the stream is taken for what the log is; it is read later.
     TakeIdentity,
     ReadIdentity,
+    /// The same for one of the log's bitsets. All three are stamped with the time of the first.
+    TakeBits(Bitset),
+    ReadBits(Bitset),
 }
 
 /// What a call does, or the code between calls.
@@ -89,8 +93,10 @@ pub(super) struct Thread {
     pub(super) says: Option<Op>,
     /// Stamped, and not emitted yet.
     pub(super) stamped: Option<(u64, u64, Op)>,
-    /// The place that an identity has taken.
-    pub(super) identity: Option<usize>,
+    /// The place that an identity or a bitset has taken.
+    pub(super) place: Option<usize>,
+    /// When the first bitset of a snapshot took its place.
+    pub(super) snapshot: u64,
     pub(super) kinds: Vec<FlushKind>,
     pub(super) legs_failed: bool,
     pub(super) handed_out: Option<usize>,
@@ -110,7 +116,8 @@ impl Thread {
             entered: Vec::new(),
             says: None,
             stamped: None,
-            identity: None,
+            place: None,
+            snapshot: 0,
             kinds: Vec::new(),
             legs_failed: false,
             handed_out: None,
@@ -139,4 +146,9 @@ pub(super) fn call(action: Action) -> Vec<Step> {
 /// A flush of the log, whose kind is seen at its entry.
 pub(super) fn flush() -> Vec<Step> {
     vec![Step::Enter, Step::Do(Action::SampleFlush), Step::Do(Action::Flush), Step::Return, Step::Emit]
+}
+
+/// All bits of the log.
+pub(super) fn snapshot() -> Vec<Step> {
+    Bitset::ALL.into_iter().flat_map(|bitset| [Step::TakeBits(bitset), Step::ReadBits(bitset)]).collect()
 }

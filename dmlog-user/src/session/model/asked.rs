@@ -25,8 +25,10 @@ impl Instance {
         image: Option<Image>,
         judge: &mut Judge<'_>,
     ) {
-        self.serial(seen, false, judge);
+        self.serial(seen, None, false, judge);
+        self.forget_asked_bits(judge);
         self.is_resumed = true;
+        self.resumed_by = Some(seen.tid);
         (self.learned, self.legs) = (None, None);
         let Some(regions) = &mut self.regions else { return };
         match by {
@@ -41,7 +43,15 @@ impl Instance {
                 }
                 // If it failed, whether the bits could be read is not known.
                 regions.bits.disk_resume(image.filter(|_| result == 0), self.facts.sync_option, result == 0);
-                self.disk_resumed(seen, judge);
+                self.last_reading = Some(seen.span());
+                if self.last_clear.is_some_and(|clear| !clear.is_before(&seen.span())) {
+                    // Which came first, and whether the sync bits were copied between the two, is not known.
+                    regions.bits.forget_regions();
+                    self.take_asked(seen);
+                    judge.concurrent(Comparison::Resume);
+                } else {
+                    self.disk_resumed(seen, judge);
+                }
             }
         }
         self.settle_overlap();
@@ -98,9 +108,13 @@ impl Instance {
     pub(super) fn answered(&mut self, seen: &Seen, judge: &mut Judge<'_>) {
         let Some(asked) = self.take_asked(seen) else { return };
         let Some(count) = asked.sync_count else { return };
-        let Some(regions) = &mut self.regions else { return judge.unknown(Comparison::Status) };
         let span = Span { from: asked.seen.time, to: seen.time.max(asked.seen.time), tid: seen.tid };
-        regions.bits.adopt_flush_failed(asked.flush_failed);
+        let is_after_losses = self.is_after_losses(&span);
+        let Some(regions) = &mut self.regions else { return judge.unknown(Comparison::Status) };
+        // A flush that was under way when the capture began is not told, and may fail yet.
+        if asked.flush_failed || is_after_losses {
+            regions.bits.adopt_flush_failed(asked.flush_failed);
+        }
         match regions.bits.sync_count() {
             Some(model) if model == count => judge.equal(Comparison::Status),
             Some(model) => {

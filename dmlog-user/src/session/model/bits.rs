@@ -29,6 +29,8 @@ impl Known {
     const RECOVERING: u16 = 1 << 5;
     /// Of every region is known whether it is in sync.
     const ALL_IN_SYNC: u16 = 1 << 6;
+    /// Since the touched flag was known not to be set, regions were only cleared: whether it is set tells whether that works.
+    const CLEAR_TELLS: u16 = 1 << 7;
     const TOUCHED: u16 = Self::TOUCHED_DIRTIED | Self::TOUCHED_CLEANED;
     const EVERYTHING: u16 = (1 << 7) - 1;
 
@@ -136,9 +138,24 @@ impl KnownBits {
         self.known.remove(Known::ALL_IN_SYNC | Known::SYNC_COUNT);
     }
 
+    /// Forgets which regions are clean and which are in sync.
+    pub(super) fn forget_regions(&mut self) {
+        self.clean_known.remove_from(Region(0));
+        self.forget_sync();
+        self.is_durable = false;
+    }
+
+    /// Forgets whether a region is clean and whether it is in sync.
+    pub(super) fn doubt_region(&mut self, region: Region) {
+        self.clean_known.remove(region);
+        self.sync_known.remove(region);
+        self.bits.in_sync.remove(region);
+        self.known.remove(Known::ALL_IN_SYNC | Known::SYNC_COUNT);
+    }
+
     /// Another operation ran at the same time: which of the two set or reset the touched flags last is not known.
     pub(super) fn overlap(&mut self) {
-        self.known.remove(Known::TOUCHED);
+        self.known.remove(Known::TOUCHED | Known::CLEAR_TELLS);
         self.is_durable = false;
     }
 
@@ -199,11 +216,22 @@ impl KnownBits {
             }
             None => {
                 self.clean_known.remove(region);
-                let was_touched = self.touched_cleaned() == Some(true);
-                self.known.set(Known::TOUCHED_CLEANED, was_touched);
+                match self.touched_cleaned() {
+                    Some(true) | None => {}
+                    Some(false) => {
+                        self.known.remove(Known::TOUCHED_CLEANED);
+                        self.known.add(Known::CLEAR_TELLS);
+                    }
+                }
             }
         }
         self.is_durable = false;
+    }
+
+    /// A bit was certainly set.
+    fn touch_cleaned(&mut self) {
+        self.known.add(Known::TOUCHED_CLEANED);
+        self.known.remove(Known::CLEAR_TELLS);
     }
 
     pub(super) fn set_region_sync(&mut self, region: Region, in_sync: bool) {
@@ -218,7 +246,7 @@ impl KnownBits {
         self.sync_known.insert(region);
         self.known.add(Known::TOUCHED_DIRTIED);
         if in_sync {
-            self.known.add(Known::TOUCHED_CLEANED);
+            self.touch_cleaned();
         }
         match self.rules {
             Rules::RecoveringDoesNotTouch if in_sync || before == Some(false) => {
@@ -255,7 +283,7 @@ impl KnownBits {
             }
         }
         if kernel.is_some() {
-            self.known.add(Known::TOUCHED_CLEANED);
+            self.touch_cleaned();
             if self.rules == Rules::RecoveringDoesNotTouch {
                 self.bits.touched_cleaned = touched_cleaned;
             }
@@ -286,7 +314,7 @@ impl KnownBits {
     pub(super) fn forget_resync_work(&mut self) {
         self.forget_sync();
         self.known.remove(Known::SEARCH | Known::RECOVERING);
-        self.known.add(Known::TOUCHED_CLEANED);
+        self.touch_cleaned();
         self.bits.touched_cleaned = true;
     }
 
@@ -358,12 +386,20 @@ impl KnownBits {
     /// `disk_flush` has returned.
     pub(super) fn disk_flush(&mut self, flushed: &Flushed) {
         let Flushed { kind, legs, result, is_concurrent } = *flushed;
+        if self.known.has(Known::CLEAR_TELLS) && !is_concurrent && kind.is_some() {
+            let has_worked = legs.is_some() || kind == Some(FlushKind::CleanedOnly);
+            if has_worked {
+                self.adopt_flush_failed(false);
+            }
+        }
+        self.known.remove(Known::CLEAR_TELLS);
         self.adopt_flush_kind(kind);
         if legs.is_some() {
             self.bits.touched_cleaned = true;
             self.known.add(Known::TOUCHED_CLEANED);
         }
-        if legs.is_some_and(|result| result != 0) {
+        let legs_failed = legs.is_some_and(|result| result != 0);
+        if legs_failed {
             self.bits.legs_flush_failed();
             self.clean_known.insert_from(Region(0));
             self.known.add(Known::FLUSH_FAILED | Known::TOUCHED_DIRTIED);
@@ -376,14 +412,15 @@ impl KnownBits {
             self.is_durable |= did_io && kind.is_some();
         } else {
             // Either the write failed and both flags stay, or the flush behind it, and only the first does.
-            let was_cleaned_only = kind == Some(FlushKind::CleanedOnly);
+            // Legs that failed make it a flush of dirtied regions.
+            let was_cleaned_only = kind == Some(FlushKind::CleanedOnly) && !legs_failed;
             let cleaned_is_known = was_cleaned_only || self.touched_cleaned() == Some(false);
             self.known.set(Known::TOUCHED_CLEANED, cleaned_is_known);
             self.is_durable = false;
         }
         if is_concurrent {
             self.overlap();
-            if legs.is_some_and(|result| result != 0) {
+            if legs_failed {
                 self.clean_known.remove_from(Region(0));
             }
         }
@@ -469,6 +506,7 @@ impl KnownBits {
             None => (None, None),
         };
         let (dirtied, cleaned) = (either(dirtied, either(by_cleared, by_padding)), either(cleaned, by_set));
+        self.known.remove(Known::CLEAR_TELLS);
         self.bits.touched_dirtied = dirtied.unwrap_or_default();
         self.bits.touched_cleaned = cleaned.unwrap_or_default();
         self.known.set(Known::TOUCHED_DIRTIED, dirtied.is_some());
@@ -538,5 +576,6 @@ fn insert_range(set: &mut RegionSet, first: u64, end: u64) {
     *set = RegionSet::from_words(set.len(), words);
 }
 
+pub(super) mod snapshot;
 #[cfg(test)]
 mod tests;

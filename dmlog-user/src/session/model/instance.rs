@@ -13,6 +13,7 @@ use super::judge::Judge;
 use super::recent::{Recent, Short};
 use super::rules::Rules;
 use super::seen::{Seen, Span};
+use super::snapshot::AskedBits;
 use super::suspect::{Difference, Fate, Suspect, Suspects};
 use super::tally::Comparison;
 use crate::event::ids::{DevNum, LogId, MonoNs, Region};
@@ -70,10 +71,18 @@ pub(super) struct Instance {
     pub(super) last: Option<Span>,
     /// The call that is being taken in may have run at the same time as that one.
     overlaps: bool,
+    /// The last clear. One may be late: the last write to end before a suspend wakes the worker, and nobody waits for it.
+    pub(super) last_clear: Option<Span>,
+    /// The last resume that read the log device.
+    pub(super) last_reading: Option<Span>,
     /// A sync count was learned from an answer that a change, still to be told, may overlap.
     pub(super) learned: Option<Span>,
     /// Result of the flush of the legs within the flush that is under way, and its thread.
     pub(super) legs: Option<(u32, i32)>,
+    /// Thread that has just resumed the log, and has not allowed recovery yet.
+    pub(super) resumed_by: Option<u32>,
+    /// A snapshot of the bits that the capture asked for.
+    pub(super) asked_bits: Option<Box<AskedBits>>,
     /// The log was resumed, and recovery has not been allowed since.
     pub(super) is_resumed: bool,
     rules: Rules,
@@ -91,9 +100,13 @@ impl Instance {
             worker: None,
             since: None,
             last: None,
+            last_clear: None,
+            last_reading: None,
             overlaps: false,
             learned: None,
             legs: None,
+            resumed_by: None,
+            asked_bits: None,
             is_resumed: false,
             rules,
         }
@@ -107,6 +120,7 @@ impl Instance {
         for _not_answered in self.asked.drain(..) {
             judge.unknown(Comparison::Status);
         }
+        self.forget_asked_bits(judge);
         (self.learned, self.legs, self.since) = (None, None, None);
         if let Some(regions) = &mut self.regions {
             regions.bits.forget();
@@ -133,6 +147,7 @@ impl Instance {
         for _not_answered in self.asked.drain(..) {
             judge.unknown(Comparison::Status);
         }
+        self.forget_asked_bits(judge);
     }
 
     /// A call that only the worker makes.
@@ -143,15 +158,24 @@ impl Instance {
     }
 
     /// Whether a call of any thread began after everything that may have been missed.
-    fn is_after_losses(&self, span: &Span) -> bool {
+    pub(super) fn is_after_losses(&self, span: &Span) -> bool {
         // A thread that is none.
         self.since.is_some_and(|since| Span { from: since, to: since, tid: 0 }.is_before(span))
     }
 
     /// A call that changes the log. Whether the one before it, of another thread, may have run at the same time.
     #[inline]
-    pub(super) fn serial(&mut self, seen: &Seen, is_barrier: bool, judge: &mut Judge<'_>) -> bool {
+    pub(super) fn serial(
+        &mut self,
+        seen: &Seen,
+        region: Option<Region>,
+        is_barrier: bool,
+        judge: &mut Judge<'_>,
+    ) -> bool {
         let span = seen.span();
+        if self.asked_bits.is_some() {
+            self.meet_asked_bits(&span, region, judge);
+        }
         let overlaps = self.last.is_some_and(|last| !last.is_before(&span));
         self.last = Some(span);
         if !self.suspects.is_empty() {
@@ -223,7 +247,10 @@ impl Instance {
             LogOp::GetSyncCount { count } => self.get_sync_count(seen, *count, judge),
             LogOp::IsClean { region, result } => self.is_clean(seen, *region, *result, judge),
             LogOp::GetRegionSize { region_size_sectors } => self.get_region_size(seen, *region_size_sectors, judge),
-            LogOp::Status { .. } => self.answered(seen, judge),
+            LogOp::Status { .. } => {
+                self.answered(seen, judge);
+                self.end_asked_bits(seen);
+            }
             LogOp::Ctr { .. } => {
                 self.made(seen);
                 self.answered(seen, judge);
@@ -254,7 +281,7 @@ impl Instance {
     #[inline]
     fn mark_region(&mut self, seen: &Seen, region: Region, judge: &mut Judge<'_>) {
         self.works(seen);
-        self.serial(seen, false, judge);
+        self.serial(seen, Some(region), false, judge);
         let Some(regions) = &mut self.regions else { return judge.unknown(Comparison::Mark) };
         let in_sync = regions.bits.in_sync(region);
         regions.bits.mark_region(region);
@@ -268,10 +295,15 @@ impl Instance {
     #[inline]
     fn clear_region(&mut self, seen: &Seen, region: Region, judge: &mut Judge<'_>) {
         self.works(seen);
-        self.serial(seen, false, judge);
+        self.serial(seen, Some(region), false, judge);
+        self.last_clear = self.last;
         let Some(regions) = &mut self.regions else { return judge.unknown(Comparison::Clear) };
         let in_sync = regions.bits.in_sync(region);
         regions.bits.clear_region(region);
+        if self.overlaps && self.last_reading.zip(self.last).is_some_and(|(reading, clear)| !reading.is_before(&clear))
+        {
+            regions.bits.doubt_region(region);
+        }
         let Some(hash) = &mut regions.hash else { return judge.unknown(Comparison::Clear) };
         let (verdict, states, pending) = hash.clear(region, in_sync);
         if judge.count(Comparison::Clear, verdict) {
@@ -282,8 +314,12 @@ impl Instance {
     }
 
     fn flush(&mut self, seen: &Seen, by: LogImpl, kind: Option<FlushKind>, result: i32, judge: &mut Judge<'_>) {
-        let is_concurrent = self.serial(seen, false, judge);
+        let is_concurrent = self.serial(seen, None, false, judge);
         let legs = self.legs.take().filter(|(tid, _)| *tid == seen.tid).map(|(_, result)| result);
+        if legs.is_some_and(|result| result != 0) {
+            // Every clean bit changes.
+            self.forget_asked_bits(judge);
+        }
         let Some(regions) = &mut self.regions else { return judge.unknown(Comparison::Flush) };
         let missing = regions.hash.as_mut().and_then(|hash| {
             hash.settle_mark_nosync();
@@ -354,7 +390,7 @@ impl Instance {
     #[inline]
     fn get_resync_work(&mut self, seen: &Seen, region: Option<Region>, result: i32, judge: &mut Judge<'_>) {
         self.works(seen);
-        self.serial(seen, true, judge);
+        self.serial(seen, region, true, judge);
         self.review_learned(&seen.span(), false);
         let Some(regions) = &mut self.regions else { return judge.unknown(Comparison::ResyncWork) };
         let kernel = match (result, region) {
@@ -384,7 +420,7 @@ impl Instance {
 
     fn set_region_sync(&mut self, seen: &Seen, region: Region, in_sync: bool, judge: &mut Judge<'_>) {
         self.works(seen);
-        self.serial(seen, false, judge);
+        self.serial(seen, Some(region), false, judge);
         self.review_learned(&seen.span(), true);
         if let Some(regions) = &mut self.regions {
             regions.bits.set_region_sync(region, in_sync);
@@ -457,6 +493,8 @@ impl Instance {
                 }
             }
             RegionHashOp::StartRecovery => {
+                self.resumed_by = None;
+                self.end_asked_bits(seen);
                 // The hook of the resume may have been detached already.
                 if !std::mem::take(&mut self.is_resumed) {
                     self.forget(judge);

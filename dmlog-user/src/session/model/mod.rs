@@ -17,6 +17,7 @@
 //! clock or allocates per event; memory is bounded by [`MODELS_MAX`], [`MODEL_REGIONS_MAX`] and
 //! [`finding::FINDINGS_MAX`].
 
+use crate::event::bits::Bits;
 use crate::event::call::Call;
 use crate::event::facts::{CaptureFacts, Probe};
 use crate::event::ids::{LogId, MonoNs};
@@ -49,6 +50,7 @@ mod reach;
 mod recent;
 pub mod rules;
 mod seen;
+mod snapshot;
 mod suspect;
 pub mod tally;
 #[cfg(test)]
@@ -183,7 +185,8 @@ impl Models {
         self.instances.iter().flatten().flat_map(|entry| {
             let Instance { log, suspects, asked, .. } = &entry.instance;
             let status = asked.iter().map(|_not_answered| Comparison::Status);
-            suspects.undecided().chain(status).map(move |comparison| (*log, comparison))
+            let bits = (0..entry.instance.undecided_bits()).map(|_part| Comparison::Bits);
+            suspects.undecided().chain(status).chain(bits).map(move |comparison| (*log, comparison))
         })
     }
 
@@ -230,9 +233,22 @@ impl Models {
                     self.apply_mirror_op(&Seen::of(call), &op, tally, inside);
                 }
             }
-            // The worker's steps between the calls that tell something; bios and copies, which tell nothing about the log; snapshots,
-            // which are what the kernel says and not foreseen.
+            // The worker's steps between the calls that tell something; bios and copies, which tell nothing about the log.
             _ => {}
+        }
+    }
+
+    /// Takes in part of a snapshot of a log's bits.
+    pub fn snapshot_bits(&mut self, call: &Call, bits: &Bits, tally: &mut Tally, inside: bool) {
+        if call.time < self.sight.from {
+            return;
+        }
+        let seen = &Seen::of(call);
+        self.position += 1;
+        if let Some((instance, mut judge)) = self.instance(seen, tally, inside) {
+            instance.snapshot_bits(seen, bits, &mut judge);
+        } else if inside {
+            tally.unknown(Comparison::Bits);
         }
     }
 
