@@ -98,8 +98,11 @@ impl Instance {
         for bits in &parts {
             let is_certain = bits.bitset != Bitset::Recovering || !has_met;
             let part = if is_certain { regions.bits.take_part(bits, &met) } else { None };
-            let state = state_of(bits).filter(|_| is_exact).map(|state| regions.bits.take_state(state));
-            for compared in [part].into_iter().chain(state.map(Some)) {
+            let mut outcomes = vec![part];
+            if let Some(state) = state_of(bits) {
+                outcomes.push(is_exact.then(|| regions.bits.take_state(state)));
+            }
+            for compared in outcomes {
                 let Some(Compared { was_known, different }) = compared else {
                     judge.concurrent(Comparison::Bits);
                     continue;
