@@ -162,7 +162,12 @@ impl KnownBits {
     /// Whether the region is in sync, if that is known.
     #[inline]
     pub(super) fn in_sync(&self, region: Region) -> Option<bool> {
-        self.sync_known.get(region).then(|| self.bits.in_sync(region))
+        let is_known = if self.known.has(Known::ALL_IN_SYNC) {
+            region.0 < self.region_count()
+        } else {
+            self.sync_known.get(region)
+        };
+        is_known.then(|| self.bits.in_sync(region))
     }
 
     /// Whether the region is clean, if that is known.

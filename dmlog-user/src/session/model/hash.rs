@@ -27,6 +27,9 @@ pub(super) const RECOVERING: u8 = 8;
 /// Nothing is known.
 const ANY: u8 = CLEAN | DIRTY | NOSYNC | RECOVERING;
 
+/// Epochs are counted above the states.
+const EPOCH_STEP: u8 = ANY + 1;
+
 /// Regions that wait for their mark at once: a pass hands over at most 128 writes that are seen, in two lists.
 const DUE_MAX: usize = 256;
 
@@ -36,7 +39,8 @@ const PENDING_UNKNOWN: u16 = u16::MAX;
 /// One region. All zeros: not in the hash, since the log was made.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 struct Slot {
-    /// States that it may be in; 0 if it is not in the hash.
+    /// States that it may be in; 0 if it is not in the hash. Where it is kept, the epoch in which it was written stands above
+    /// them: an older one says nothing, so that forgetting all regions is one step.
     states: u8,
     /// Bits of [`MARK_ALLOWED`] and [`MARK_DUE`], and above them the batch of writes that they are of.
     marks: u8,
@@ -90,8 +94,7 @@ pub(super) enum Verdict {
 #[derive(Clone, Debug)]
 pub(super) struct RegionHash {
     slots: Vec<Slot>,
-    /// When each slot was written last, in epochs: an older one says nothing. Forgetting is one step this way.
-    epochs: Vec<u8>,
+    /// The epoch, in steps of [`EPOCH_STEP`].
     epoch: u8,
     /// Something was put into the hash in this epoch.
     is_used: bool,
@@ -112,8 +115,7 @@ impl RegionHash {
     pub(super) fn new(region_count: usize, is_new: bool, rules: Rules) -> Self {
         Self {
             slots: vec![Slot::default(); region_count],
-            epochs: vec![0; region_count],
-            epoch: u8::from(!is_new),
+            epoch: if is_new { 0 } else { EPOCH_STEP },
             is_used: !is_new,
             batch: 0,
             due: Vec::new(),
@@ -126,11 +128,11 @@ impl RegionHash {
 
     /// Forgets everything: events may be missing.
     pub(super) fn forget(&mut self) {
-        self.epoch = self.epoch.wrapping_add(1);
+        self.epoch = self.epoch.wrapping_add(EPOCH_STEP);
         if self.epoch == 0 {
-            // So that no slot of 256 epochs ago comes back to life.
-            self.epochs.fill(0);
-            self.epoch = 1;
+            // So that no slot of 16 epochs ago comes back to life.
+            self.slots.fill(Slot::default());
+            self.epoch = EPOCH_STEP;
         }
         self.is_used = true;
         self.due.clear();
@@ -152,17 +154,17 @@ impl RegionHash {
     #[inline]
     fn get(&self, region: Region) -> Slot {
         let place = usize::try_from(region.0).unwrap_or(usize::MAX);
-        match (self.slots.get(place), self.epochs.get(place)) {
-            (Some(slot), Some(epoch)) if *epoch == self.epoch => *slot,
-            _ => Slot { states: ANY, marks: 0, pending: PENDING_UNKNOWN },
+        match self.slots.get(place) {
+            Some(slot) if slot.states & !ANY == self.epoch => Slot { states: slot.states & ANY, ..*slot },
+            Some(_) | None => Slot { states: ANY, marks: 0, pending: PENDING_UNKNOWN },
         }
     }
 
     #[inline]
     fn set(&mut self, region: Region, slot: Slot) {
         let place = usize::try_from(region.0).unwrap_or(usize::MAX);
-        if let (Some(place), Some(epoch)) = (self.slots.get_mut(place), self.epochs.get_mut(place)) {
-            (*place, *epoch) = (slot, self.epoch);
+        if let Some(place) = self.slots.get_mut(place) {
+            *place = Slot { states: slot.states | self.epoch, ..slot };
             self.is_used = true;
         }
     }
