@@ -7,8 +7,9 @@ use super::bits::Image;
 use super::finding::{Answer, Standing};
 use super::instance::{Asked, Instance, RESTS_ON_SYNC};
 use super::judge::Judge;
-use super::seen::{Seen, Span};
+use super::span::Span;
 use super::tally::Comparison;
+use crate::event::call::Call;
 use crate::event::op::LogImpl;
 use crate::log::arguments::SyncOption;
 
@@ -17,40 +18,34 @@ const ASKED_MAX: usize = 4;
 
 impl Instance {
     /// `resume` has returned. `image` is what the log device of a disk log held, if that is known.
-    pub(super) fn resume(
-        &mut self,
-        seen: &Seen,
-        by: LogImpl,
-        result: i32,
-        image: Option<Image>,
-        judge: &mut Judge<'_>,
-    ) {
-        self.serial(seen, None, false, judge);
+    pub(super) fn resume(&mut self, call: &Call, image: Option<Image>, judge: &mut Judge<'_>) {
+        let result = call.result_i32();
+        self.serial(call, None, false, judge);
         self.forget_asked_bits(judge);
         self.is_resumed = true;
-        self.resumed_by = Some(seen.tid);
+        self.resumed_by = Some(call.tid);
         (self.learned, self.legs) = (None, None);
         let Some(regions) = &mut self.regions else { return };
-        match by {
-            LogImpl::Userspace => {}
-            LogImpl::Core => {
+        match call.implementation() {
+            None | Some(LogImpl::Userspace) => {}
+            Some(LogImpl::Core) => {
                 regions.bits.core_resume();
-                self.answered(seen, judge);
+                self.answered(call, judge);
             }
-            LogImpl::Disk => {
+            Some(LogImpl::Disk) => {
                 if let Some(hash) = &mut regions.hash {
                     hash.log_was_read_anew();
                 }
                 // If it failed, whether the bits could be read is not known.
                 regions.bits.disk_resume(image.filter(|_| result == 0), self.facts.sync_option, result == 0);
-                self.last_reading = Some(seen.span());
-                if self.last_clear.is_some_and(|clear| !clear.is_before(&seen.span())) {
+                self.last_reading = Some(Span::of(call));
+                if self.last_clear.is_some_and(|clear| !clear.is_before(&Span::of(call))) {
                     // Which came first, and whether the sync bits were copied between the two, is not known.
                     regions.bits.forget_regions();
-                    self.take_asked(seen);
+                    self.take_asked(call);
                     judge.concurrent(Comparison::Resume);
                 } else {
-                    self.disk_resumed(seen, judge);
+                    self.disk_resumed(call, judge);
                 }
             }
         }
@@ -58,8 +53,8 @@ impl Instance {
     }
 
     /// Compares what a disk log has read from its device with what was thought to be there.
-    fn disk_resumed(&mut self, seen: &Seen, judge: &mut Judge<'_>) {
-        let asked = self.take_asked(seen);
+    fn disk_resumed(&mut self, call: &Call, judge: &mut Judge<'_>) {
+        let asked = self.take_asked(call);
         let Some(regions) = &mut self.regions else { return };
         let predicted = regions.bits.sync_count();
         let Some(count) = asked.and_then(|asked| asked.sync_count) else {
@@ -74,7 +69,7 @@ impl Instance {
                 let reads_device = self.facts.sync_option == Some(SyncOption::Default);
                 let standing =
                     if reads_device { Standing::LogDevice } else { Standing::Open { rests_on: RESTS_ON_SYNC } };
-                let difference = self.difference(seen, Comparison::Resume, None, answers, RESTS_ON_SYNC, judge);
+                let difference = self.difference(call, Comparison::Resume, None, answers, RESTS_ON_SYNC, judge);
                 judge.differs(&difference, standing, self.recent.lines());
             }
             None => {
@@ -90,7 +85,7 @@ impl Instance {
 
     /// The log is asked what it is, in a call that has still to return.
     pub(super) fn ask(&mut self, asked: Asked, judge: &mut Judge<'_>) {
-        let is_same = |other: &Asked| other.seen.tid == asked.seen.tid;
+        let is_same = |other: &Asked| other.call.tid == asked.call.tid;
         let obsolete = self.asked.iter().position(is_same).or((self.asked.len() >= ASKED_MAX).then_some(0));
         if let Some(place) = obsolete {
             self.asked.remove(place);
@@ -99,16 +94,16 @@ impl Instance {
         self.asked.push(asked);
     }
 
-    fn take_asked(&mut self, seen: &Seen) -> Option<Asked> {
-        let place = self.asked.iter().position(|asked| asked.seen.tid == seen.tid)?;
+    fn take_asked(&mut self, call: &Call) -> Option<Asked> {
+        let place = self.asked.iter().position(|asked| asked.call.tid == call.tid)?;
         Some(self.asked.swap_remove(place))
     }
 
     /// The call is over in which the log was asked what it is: compares its sync count.
-    pub(super) fn answered(&mut self, seen: &Seen, judge: &mut Judge<'_>) {
-        let Some(asked) = self.take_asked(seen) else { return };
+    pub(super) fn answered(&mut self, call: &Call, judge: &mut Judge<'_>) {
+        let Some(asked) = self.take_asked(call) else { return };
         let Some(count) = asked.sync_count else { return };
-        let span = Span { from: asked.seen.time, to: seen.time.max(asked.seen.time), tid: seen.tid };
+        let span = Span { from: asked.call.time, to: call.time.max(asked.call.time), tid: call.tid };
         let is_after_losses = self.is_after_losses(&span);
         let Some(regions) = &mut self.regions else { return judge.unknown(Comparison::Status) };
         // A flush that was under way when the capture began is not told, and may fail yet.
@@ -119,7 +114,7 @@ impl Instance {
             Some(model) if model == count => judge.equal(Comparison::Status),
             Some(model) => {
                 let answers = (Answer::Regions(count), Answer::Regions(model));
-                let difference = self.difference(seen, Comparison::Status, None, answers, RESTS_ON_SYNC, judge);
+                let difference = self.difference(call, Comparison::Status, None, answers, RESTS_ON_SYNC, judge);
                 self.suspect_unless_overlapped(difference, span, judge);
             }
             None => {

@@ -5,19 +5,21 @@
 //! task's and may meet the worker; reads and status calls may meet anything ([`super::suspect`]).
 
 use dmlog_common::hooks;
+use dmlog_common::record::kind;
 
 use super::bits::{Flushed, KnownBits, Work};
 use super::finding::{Answer, Standing};
 use super::hash::{RegionHash, Verdict};
 use super::judge::Judge;
-use super::recent::{Recent, Short};
+use super::recent::Recent;
 use super::rules::Rules;
-use super::seen::{Seen, Span};
 use super::snapshot::AskedBits;
+use super::span::Span;
 use super::suspect::{Difference, Fate, Suspect, Suspects};
 use super::tally::Comparison;
+use crate::event::call::{Call, has};
 use crate::event::ids::{DevNum, LogId, MonoNs, Region};
-use crate::event::op::{FlushKind, LogImpl, LogOp, MirrorOp, RegionHashOp};
+use crate::event::op::{FlushKind, LogImpl};
 use crate::log::arguments::SyncOption;
 use crate::log::dirty_log::LogType;
 
@@ -41,7 +43,7 @@ pub(super) struct Facts {
 /// What the kernel's structures said while the log was asked for its status, resumed or made; the call is not over yet.
 #[derive(Clone, Copy, Debug)]
 pub(super) struct Asked {
-    pub(super) seen: Seen,
+    pub(super) call: Call,
     pub(super) sync_count: Option<u64>,
     pub(super) flush_failed: bool,
 }
@@ -152,9 +154,9 @@ impl Instance {
 
     /// A call that only the worker makes.
     #[inline]
-    fn works(&mut self, seen: &Seen) {
-        self.worker = Some(seen.tid);
-        self.since.get_or_insert(seen.time);
+    fn works(&mut self, call: &Call) {
+        self.worker = Some(call.tid);
+        self.since.get_or_insert(call.time);
     }
 
     /// Whether a call of any thread began after everything that may have been missed.
@@ -167,12 +169,12 @@ impl Instance {
     #[inline]
     pub(super) fn serial(
         &mut self,
-        seen: &Seen,
+        call: &Call,
         region: Option<Region>,
         is_barrier: bool,
         judge: &mut Judge<'_>,
     ) -> bool {
-        let span = seen.span();
+        let span = Span::of(call);
         if self.asked_bits.is_some() {
             self.meet_asked_bits(&span, region, judge);
         }
@@ -226,50 +228,80 @@ impl Instance {
         }
     }
 
-    /// An operation of the log type.
+    /// Something that the models look at and that is numbers only. A resume comes by itself, with what the log device held;
+    /// and so does the end of the log.
     #[inline]
-    pub(super) fn log_op(&mut self, seen: &Seen, by: LogImpl, op: &LogOp, judge: &mut Judge<'_>) {
-        self.recent.push(seen, Short::Log(by, *op));
-        if by == LogImpl::Userspace {
+    pub(super) fn apply(&mut self, call: &Call, judge: &mut Judge<'_>) {
+        if u16::from(call.code) != kind::PASS {
+            self.recent.push(call);
+        }
+        if is_of(call, LogImpl::Userspace) {
             // What the daemon answers is the daemon's, and other nodes change it.
-            if let Some(comparison) = answer_of(op) {
+            if let Some(comparison) = answer_of(call.code.into()) {
                 judge.unknown(comparison);
             }
             return;
         }
-        match op {
-            LogOp::MarkRegion { region } => self.mark_region(seen, *region, judge),
-            LogOp::ClearRegion { region } => self.clear_region(seen, *region, judge),
-            LogOp::Flush { kind, result } => self.flush(seen, by, *kind, *result, judge),
-            LogOp::InSync { region, can_block, result } => self.in_sync(seen, *region, *can_block, *result, judge),
-            LogOp::GetResyncWork { region, result } => self.get_resync_work(seen, *region, *result, judge),
-            LogOp::SetRegionSync { region, in_sync } => self.set_region_sync(seen, *region, *in_sync, judge),
-            LogOp::GetSyncCount { count } => self.get_sync_count(seen, *count, judge),
-            LogOp::IsClean { region, result } => self.is_clean(seen, *region, *result, judge),
-            LogOp::GetRegionSize { region_size_sectors } => self.get_region_size(seen, *region_size_sectors, judge),
-            LogOp::Status { .. } => {
-                self.answered(seen, judge);
-                self.end_asked_bits(seen);
+        match u16::from(call.code) {
+            kind::MARK_REGION => self.mark_region(call, Region(call.region), judge),
+            kind::CLEAR_REGION => self.clear_region(call, Region(call.region), judge),
+            kind::FLUSH => self.flush(call, judge),
+            kind::IN_SYNC => self.in_sync(call, Region(call.region), judge),
+            kind::GET_RESYNC_WORK => self.get_resync_work(call, call.region(), judge),
+            kind::SET_REGION_SYNC => self.set_region_sync(call, Region(call.region), judge),
+            kind::GET_SYNC_COUNT => self.get_sync_count(call, judge),
+            kind::RH_INC => return self.inc_pending(call.region()),
+            kind::RH_DEC => return self.dec_pending(Region(call.region)),
+            kind::RH_GET_STATE => return self.get_state(call, Region(call.region), judge),
+            kind::LEG_FLUSH => {
+                self.legs = Some((call.tid, call.result_i32()));
+                return;
             }
-            LogOp::Ctr { .. } => {
-                self.made(seen);
-                self.answered(seen, judge);
-            }
-            // A resume is handed over with what the log device held, the end by itself. The other operations are those of
-            // userspace logs.
-            LogOp::Resume { .. }
-            | LogOp::Dtr
-            | LogOp::Presuspend { .. }
-            | LogOp::Postsuspend { .. }
-            | LogOp::IsRemoteRecovering { .. } => {}
+            _ => self.apply_rare(call, judge),
         }
         self.settle_overlap();
     }
 
+    #[cold]
+    fn apply_rare(&mut self, call: &Call, judge: &mut Judge<'_>) {
+        match u16::from(call.code) {
+            kind::IS_CLEAN => self.is_clean(call, Region(call.region), judge),
+            kind::GET_REGION_SIZE => self.get_region_size(call, judge),
+            kind::STATUS => {
+                self.answered(call, judge);
+                self.end_asked_bits(call);
+            }
+            kind::CTR => {
+                self.made(call);
+                self.answered(call, judge);
+            }
+            kind::MIRROR_CTR => self.answered(call, judge),
+            kind::RH_MARK_NOSYNC => {
+                if let Some(hash) = self.hash() {
+                    hash.mark_nosync(call.region());
+                }
+            }
+            kind::PASS => {
+                if let Some(hash) = self.hash() {
+                    hash.settle_mark_nosync();
+                }
+            }
+            kind::RH_START_RECOVERY => {
+                self.resumed_by = None;
+                self.end_asked_bits(call);
+                // The hook of the resume may have been detached already.
+                if !std::mem::take(&mut self.is_resumed) {
+                    self.forget(judge);
+                }
+            }
+            _ => {}
+        }
+    }
+
     /// The constructor has returned: everything is known from here on.
-    fn made(&mut self, seen: &Seen) {
+    fn made(&mut self, call: &Call) {
         let rules = self.rules;
-        self.since = Some(seen.time);
+        self.since = Some(call.time);
         if let (Some(regions), Some(sync_option)) = (&mut self.regions, self.facts.sync_option) {
             let region_count = regions.bits.region_count();
             let slots = usize::try_from(region_count).unwrap_or_default();
@@ -279,23 +311,23 @@ impl Instance {
     }
 
     #[inline]
-    fn mark_region(&mut self, seen: &Seen, region: Region, judge: &mut Judge<'_>) {
-        self.works(seen);
-        self.serial(seen, Some(region), false, judge);
+    fn mark_region(&mut self, call: &Call, region: Region, judge: &mut Judge<'_>) {
+        self.works(call);
+        self.serial(call, Some(region), false, judge);
         let Some(regions) = &mut self.regions else { return judge.unknown(Comparison::Mark) };
         let in_sync = regions.bits.in_sync(region);
         regions.bits.mark_region(region);
         let verdict = regions.hash.as_mut().map_or(Verdict::Unknown, |hash| hash.mark(region, in_sync));
         if judge.count(Comparison::Mark, verdict) {
             let answers = (Answer::Happened(true), Answer::Happened(false));
-            self.differs(seen, Comparison::Mark, Some(region), answers, RESTS_ON_MARKS, judge);
+            self.differs(call, Comparison::Mark, Some(region), answers, RESTS_ON_MARKS, judge);
         }
     }
 
     #[inline]
-    fn clear_region(&mut self, seen: &Seen, region: Region, judge: &mut Judge<'_>) {
-        self.works(seen);
-        self.serial(seen, Some(region), false, judge);
+    fn clear_region(&mut self, call: &Call, region: Region, judge: &mut Judge<'_>) {
+        self.works(call);
+        self.serial(call, Some(region), false, judge);
         self.last_clear = self.last;
         let Some(regions) = &mut self.regions else { return judge.unknown(Comparison::Clear) };
         let in_sync = regions.bits.in_sync(region);
@@ -309,13 +341,14 @@ impl Instance {
         if judge.count(Comparison::Clear, verdict) {
             let model = if pending == 0 { Answer::States(states) } else { Answer::Pending(u32::from(pending)) };
             let answers = (Answer::Clean(true), model);
-            self.differs(seen, Comparison::Clear, Some(region), answers, RESTS_ON_MARKS, judge);
+            self.differs(call, Comparison::Clear, Some(region), answers, RESTS_ON_MARKS, judge);
         }
     }
 
-    fn flush(&mut self, seen: &Seen, by: LogImpl, kind: Option<FlushKind>, result: i32, judge: &mut Judge<'_>) {
-        let is_concurrent = self.serial(seen, None, false, judge);
-        let legs = self.legs.take().filter(|(tid, _)| *tid == seen.tid).map(|(_, result)| result);
+    fn flush(&mut self, call: &Call, judge: &mut Judge<'_>) {
+        let (kind, result) = (call.arg().and_then(FlushKind::from_number), call.result_i32());
+        let is_concurrent = self.serial(call, None, false, judge);
+        let legs = self.legs.take().filter(|(tid, _)| *tid == call.tid).map(|(_, result)| result);
         if legs.is_some_and(|result| result != 0) {
             // Every clean bit changes.
             self.forget_asked_bits(judge);
@@ -325,7 +358,7 @@ impl Instance {
             hash.settle_mark_nosync();
             hash.flush()
         });
-        let is_core = by == LogImpl::Core;
+        let is_core = is_of(call, LogImpl::Core);
         let predicted = if is_core { Some(FlushKind::NoOp) } else { regions.bits.flush_kind() };
         let legs_predicted = if is_core { Some(false) } else { regions.bits.touched_cleaned() };
         if !is_core {
@@ -333,7 +366,7 @@ impl Instance {
         }
         if let Some(region) = missing {
             let answers = (Answer::Happened(false), Answer::Happened(true));
-            self.differs(seen, Comparison::Mark, Some(region), answers, RESTS_ON_MARKS, judge);
+            self.differs(call, Comparison::Mark, Some(region), answers, RESTS_ON_MARKS, judge);
         }
         let flushed_legs = legs.is_some();
         let differ = |ours: Answer, theirs: Answer| (ours != theirs).then_some((ours, theirs));
@@ -350,25 +383,26 @@ impl Instance {
                 Some(_) if is_concurrent => judge.concurrent(comparison),
                 Some(None) => judge.equal(comparison),
                 Some(Some(answers)) => {
-                    let difference = self.difference(seen, comparison, None, answers, RESTS_ON_MARKS, judge);
-                    self.suspect(difference, seen.span(), judge);
+                    let difference = self.difference(call, comparison, None, answers, RESTS_ON_MARKS, judge);
+                    self.suspect(difference, Span::of(call), judge);
                 }
             }
         }
     }
 
     #[inline]
-    fn in_sync(&mut self, seen: &Seen, region: Region, can_block: bool, result: i32, judge: &mut Judge<'_>) {
+    fn in_sync(&mut self, call: &Call, region: Region, judge: &mut Judge<'_>) {
+        let (can_block, result) = (call.arg != 0, call.result_i32());
         let kernel = match result {
             0 => Answer::InSync(false),
             1 => Answer::InSync(true),
             other => Answer::Other(other),
         };
         if can_block {
-            self.works(seen);
+            self.works(call);
         }
         // That a region was in sync is told before a change that takes that back. That it was not may be older than a change.
-        let teaches = can_block || (result == 1 && self.is_after_losses(&seen.span()));
+        let teaches = can_block || (result == 1 && self.is_after_losses(&Span::of(call)));
         let Some(regions) = &mut self.regions else { return judge.unknown(Comparison::InSync) };
         let predicted = regions.bits.in_sync(region);
         if let Answer::InSync(in_sync) = kernel
@@ -381,19 +415,19 @@ impl Instance {
             Some(model) if model == kernel => judge.equal(Comparison::InSync),
             Some(model) if can_block => {
                 let answers = (kernel, model);
-                self.differs(seen, Comparison::InSync, Some(region), answers, RESTS_ON_SYNC, judge);
+                self.differs(call, Comparison::InSync, Some(region), answers, RESTS_ON_SYNC, judge);
             }
-            Some(model) => self.suspect_of(seen, Comparison::InSync, Some(region), (kernel, model), judge),
+            Some(model) => self.suspect_of(call, Comparison::InSync, Some(region), (kernel, model), judge),
         }
     }
 
     #[inline]
-    fn get_resync_work(&mut self, seen: &Seen, region: Option<Region>, result: i32, judge: &mut Judge<'_>) {
-        self.works(seen);
-        self.serial(seen, region, true, judge);
-        self.review_learned(&seen.span(), false);
+    fn get_resync_work(&mut self, call: &Call, region: Option<Region>, judge: &mut Judge<'_>) {
+        self.works(call);
+        self.serial(call, region, true, judge);
+        self.review_learned(&Span::of(call), false);
         let Some(regions) = &mut self.regions else { return judge.unknown(Comparison::ResyncWork) };
-        let kernel = match (result, region) {
+        let kernel = match (call.result_i32(), region) {
             (1, Some(region)) => Some(region),
             (0, None) => None,
             (1, None) => {
@@ -413,15 +447,16 @@ impl Instance {
             Work::Known(model) if model == kernel => judge.equal(Comparison::ResyncWork),
             Work::Known(model) => {
                 let answers = (Answer::Region(kernel), Answer::Region(model));
-                self.differs(seen, Comparison::ResyncWork, None, answers, RESTS_ON_SYNC, judge);
+                self.differs(call, Comparison::ResyncWork, None, answers, RESTS_ON_SYNC, judge);
             }
         }
     }
 
-    fn set_region_sync(&mut self, seen: &Seen, region: Region, in_sync: bool, judge: &mut Judge<'_>) {
-        self.works(seen);
-        self.serial(seen, Some(region), false, judge);
-        self.review_learned(&seen.span(), true);
+    fn set_region_sync(&mut self, call: &Call, region: Region, judge: &mut Judge<'_>) {
+        let in_sync = call.arg != 0;
+        self.works(call);
+        self.serial(call, Some(region), false, judge);
+        self.review_learned(&Span::of(call), true);
         if let Some(regions) = &mut self.regions {
             regions.bits.set_region_sync(region, in_sync);
             if let Some(hash) = &mut regions.hash {
@@ -430,26 +465,27 @@ impl Instance {
         }
     }
 
-    fn get_sync_count(&mut self, seen: &Seen, count: u64, judge: &mut Judge<'_>) {
+    fn get_sync_count(&mut self, call: &Call, judge: &mut Judge<'_>) {
+        let count = call.result.cast_unsigned();
         let Some(regions) = &mut self.regions else { return judge.unknown(Comparison::SyncCount) };
         match regions.bits.sync_count() {
             Some(model) if model == count => judge.equal(Comparison::SyncCount),
             Some(model) => {
                 let answers = (Answer::Regions(count), Answer::Regions(model));
-                self.suspect_of(seen, Comparison::SyncCount, None, answers, judge);
+                self.suspect_of(call, Comparison::SyncCount, None, answers, judge);
             }
             None => {
                 judge.unknown(Comparison::SyncCount);
-                let is_certain = self.last.is_none_or(|last| last.is_before(&seen.span()));
-                if self.worker == Some(seen.tid) && is_certain {
+                let is_certain = self.last.is_none_or(|last| last.is_before(&Span::of(call)));
+                if self.worker == Some(call.tid) && is_certain {
                     regions.bits.adopt_sync_count(count);
                 }
             }
         }
     }
 
-    fn is_clean(&mut self, seen: &Seen, region: Region, result: i32, judge: &mut Judge<'_>) {
-        let kernel = match result {
+    fn is_clean(&mut self, call: &Call, region: Region, judge: &mut Judge<'_>) {
+        let kernel = match call.result_i32() {
             0 => Answer::Clean(false),
             1 => Answer::Clean(true),
             other => Answer::Other(other),
@@ -458,55 +494,19 @@ impl Instance {
         match predicted.map(Answer::Clean) {
             None => judge.unknown(Comparison::IsClean),
             Some(model) if model == kernel => judge.equal(Comparison::IsClean),
-            Some(model) => self.suspect_of(seen, Comparison::IsClean, Some(region), (kernel, model), judge),
+            Some(model) => self.suspect_of(call, Comparison::IsClean, Some(region), (kernel, model), judge),
         }
     }
 
-    fn get_region_size(&mut self, seen: &Seen, sectors: u32, judge: &mut Judge<'_>) {
-        match self.facts.region_size_sectors {
+    fn get_region_size(&mut self, call: &Call, judge: &mut Judge<'_>) {
+        let sectors = call.result.cast_unsigned();
+        match self.facts.region_size_sectors.map(u64::from) {
             None => judge.unknown(Comparison::RegionSize),
             Some(known) if known == sectors => judge.equal(Comparison::RegionSize),
             Some(known) => {
-                let answers = (Answer::Sectors(u64::from(sectors)), Answer::Sectors(u64::from(known)));
-                self.differs(seen, Comparison::RegionSize, None, answers, RESTS_ON_NOTHING, judge);
+                let answers = (Answer::Sectors(sectors), Answer::Sectors(known));
+                self.differs(call, Comparison::RegionSize, None, answers, RESTS_ON_NOTHING, judge);
             }
-        }
-    }
-
-    /// An operation of the region hash.
-    #[inline]
-    pub(super) fn region_hash_op(&mut self, seen: &Seen, op: &RegionHashOp, judge: &mut Judge<'_>) {
-        self.recent.push(seen, Short::RegionHash(*op));
-        match op {
-            RegionHashOp::IncPending { region, .. } => self.inc_pending(*region),
-            RegionHashOp::DecPending { region } => {
-                if let Some(hash) = self.hash() {
-                    hash.dec_pending(*region);
-                }
-            }
-            RegionHashOp::GetState { region, may_block, state } => {
-                self.get_state(seen, *region, *may_block, *state, judge);
-            }
-            RegionHashOp::MarkNosync { region, .. } => {
-                if let Some(hash) = self.hash() {
-                    hash.mark_nosync(*region);
-                }
-            }
-            RegionHashOp::StartRecovery => {
-                self.resumed_by = None;
-                self.end_asked_bits(seen);
-                // The hook of the resume may have been detached already.
-                if !std::mem::take(&mut self.is_resumed) {
-                    self.forget(judge);
-                }
-            }
-            RegionHashOp::UpdateStates { .. }
-            | RegionHashOp::Flush { .. }
-            | RegionHashOp::Delay { .. }
-            | RegionHashOp::RecoveryPrepare
-            | RegionHashOp::RecoveryStart { .. }
-            | RegionHashOp::RecoveryEnd { .. }
-            | RegionHashOp::StopRecovery => {}
         }
     }
 
@@ -522,7 +522,15 @@ impl Instance {
     }
 
     #[inline]
-    fn get_state(&mut self, seen: &Seen, region: Region, may_block: bool, state: i32, judge: &mut Judge<'_>) {
+    fn dec_pending(&mut self, region: Region) {
+        if let Some(hash) = self.hash() {
+            hash.dec_pending(region);
+        }
+    }
+
+    #[inline]
+    fn get_state(&mut self, call: &Call, region: Region, judge: &mut Judge<'_>) {
+        let (may_block, state) = (call.arg != 0, call.result_i32());
         let Some(regions) = &mut self.regions else { return judge.unknown(Comparison::RegionState) };
         let Some(hash) = &mut regions.hash else { return judge.unknown(Comparison::RegionState) };
         if !may_block {
@@ -536,35 +544,13 @@ impl Instance {
                 _ => Answer::Other(state),
             };
             let answers = (kernel, Answer::States(states));
-            self.differs(seen, Comparison::RegionState, Some(region), answers, RESTS_ON_MARKS, judge);
-        }
-    }
-
-    /// An operation of the mirror target that concerns its log.
-    #[inline]
-    pub(super) fn mirror_op(&mut self, seen: &Seen, op: &MirrorOp, judge: &mut Judge<'_>) {
-        match op {
-            MirrorOp::LegFlush { result } => {
-                self.recent.push(seen, Short::LegFlush(*result));
-                self.legs = Some((seen.tid, *result));
-            }
-            MirrorOp::Pass => {
-                if let Some(hash) = self.hash() {
-                    hash.settle_mark_nosync();
-                }
-            }
-            MirrorOp::Ctr { .. } => self.answered(seen, judge),
-            MirrorOp::FailMirror { leg, error_type } => self.recent.push(seen, Short::FailMirror(*leg, *error_type)),
-            MirrorOp::Presuspend => self.recent.push(seen, Short::Presuspend),
-            MirrorOp::Postsuspend => self.recent.push(seen, Short::Postsuspend),
-            MirrorOp::Resume => self.recent.push(seen, Short::Resume),
-            _ => {}
+            self.differs(call, Comparison::RegionState, Some(region), answers, RESTS_ON_MARKS, judge);
         }
     }
 
     pub(super) fn difference(
         &self,
-        seen: &Seen,
+        call: &Call,
         comparison: Comparison,
         region: Option<Region>,
         (kernel, model): (Answer, Answer),
@@ -572,21 +558,21 @@ impl Instance {
         judge: &Judge<'_>,
     ) -> Difference {
         let position = judge.position;
-        Difference { time: seen.time, log: self.log, comparison, region, kernel, model, rests_on, position }
+        Difference { time: call.time, log: self.log, comparison, region, kernel, model, rests_on, position }
     }
 
     /// A certain difference.
     #[cold]
     pub(super) fn differs(
         &mut self,
-        seen: &Seen,
+        call: &Call,
         comparison: Comparison,
         region: Option<Region>,
         answers: (Answer, Answer),
         rests_on: u16,
         judge: &mut Judge<'_>,
     ) {
-        let difference = self.difference(seen, comparison, region, answers, rests_on, judge);
+        let difference = self.difference(call, comparison, region, answers, rests_on, judge);
         judge.differs(&difference, Standing::Open { rests_on }, self.recent.lines());
         if let Comparison::InSync | Comparison::ResyncWork = comparison {
             // One cause makes one difference.
@@ -600,15 +586,15 @@ impl Instance {
     #[cold]
     fn suspect_of(
         &mut self,
-        seen: &Seen,
+        call: &Call,
         comparison: Comparison,
         region: Option<Region>,
         answers: (Answer, Answer),
         judge: &mut Judge<'_>,
     ) {
-        let difference = self.difference(seen, comparison, region, answers, RESTS_ON_SYNC, judge);
-        let span = seen.span();
-        if self.worker == Some(seen.tid) || self.is_after_losses(&span) {
+        let difference = self.difference(call, comparison, region, answers, RESTS_ON_SYNC, judge);
+        let span = Span::of(call);
+        if self.worker == Some(call.tid) || self.is_after_losses(&span) {
             self.suspect_unless_overlapped(difference, span, judge);
         } else {
             judge.concurrent(comparison);
@@ -632,24 +618,25 @@ impl Instance {
     }
 }
 
+/// Whether it is an operation of such a log.
+#[inline]
+pub(super) fn is_of(call: &Call, implementation: LogImpl) -> bool {
+    call.has & has::IMPL != 0 && call.implementation == implementation.number()
+}
+
 /// What an operation's answer is compared as.
-pub(super) fn answer_of(op: &LogOp) -> Option<Comparison> {
-    match op {
-        LogOp::InSync { .. } => Some(Comparison::InSync),
-        LogOp::IsClean { .. } => Some(Comparison::IsClean),
-        LogOp::GetResyncWork { .. } => Some(Comparison::ResyncWork),
-        LogOp::GetSyncCount { .. } => Some(Comparison::SyncCount),
-        LogOp::Flush { .. } => Some(Comparison::Flush),
-        LogOp::GetRegionSize { .. } => Some(Comparison::RegionSize),
-        LogOp::MarkRegion { .. } => Some(Comparison::Mark),
-        LogOp::ClearRegion { .. } => Some(Comparison::Clear),
-        LogOp::Resume { .. } => Some(Comparison::Resume),
-        LogOp::Ctr { .. }
-        | LogOp::Dtr
-        | LogOp::Presuspend { .. }
-        | LogOp::Postsuspend { .. }
-        | LogOp::SetRegionSync { .. }
-        | LogOp::Status { .. }
-        | LogOp::IsRemoteRecovering { .. } => None,
+pub(super) fn answer_of(code: u16) -> Option<Comparison> {
+    match code {
+        kind::IN_SYNC => Some(Comparison::InSync),
+        kind::IS_CLEAN => Some(Comparison::IsClean),
+        kind::GET_RESYNC_WORK => Some(Comparison::ResyncWork),
+        kind::GET_SYNC_COUNT => Some(Comparison::SyncCount),
+        kind::FLUSH => Some(Comparison::Flush),
+        kind::GET_REGION_SIZE => Some(Comparison::RegionSize),
+        kind::MARK_REGION => Some(Comparison::Mark),
+        kind::CLEAR_REGION => Some(Comparison::Clear),
+        kind::RESUME => Some(Comparison::Resume),
+        kind::RH_GET_STATE => Some(Comparison::RegionState),
+        _ => None,
     }
 }

@@ -8,7 +8,7 @@
 //! Gap, DecodeError ─▶ everything is forgotten, and differences that the loss may explain are excused
 //! ```
 //!
-//! What is compared: every answer of a core or disk log, the kind of its flushes, its sync count wherever it is seen, and
+//! What is compared: every answer of a core or disk log, the kind of its flushes, its sync count wherever it is call, and
 //! the region hash's states, marks and clears. A prediction is made only from what is known, and a comparison only where no
 //! other call can have run at the same time; what is left out is counted. So a divergence is never guessed: either the
 //! kernel did something else than its source says, or the model is wrong.
@@ -18,11 +18,11 @@
 //! [`finding::FINDINGS_MAX`].
 
 use crate::event::bits::Bits;
-use crate::event::call::Call;
+use crate::event::call::{CODES, Call};
 use crate::event::facts::{CaptureFacts, Probe};
 use crate::event::ids::{LogId, MonoNs};
 use crate::event::item::{Gap, Item};
-use crate::event::op::{Identity, LogImpl, LogOp, MirrorOp, RegionHashOp};
+use crate::event::op::{Identity, LogImpl};
 use crate::log::arguments::SyncOption;
 use crate::log::dirty_log::LogType;
 use crate::log::geometry::LogGeometry;
@@ -33,11 +33,10 @@ use dmlog_common::record::kind;
 use self::bits::{Image, KnownBits};
 use self::finding::{Answer, Findings};
 use self::hash::RegionHash;
-use self::instance::{Asked, Facts, Instance, RESTS_ON_NOTHING, Regions, answer_of};
+use self::instance::{Asked, Facts, Instance, RESTS_ON_NOTHING, Regions, answer_of, is_of};
 use self::judge::Judge;
 use self::reach::{Back, Reach};
 use self::rules::Rules;
-use self::seen::Seen;
 use self::tally::{Comparison, Tally};
 
 mod asked;
@@ -49,8 +48,8 @@ mod judge;
 mod reach;
 mod recent;
 pub mod rules;
-mod seen;
 mod snapshot;
+mod span;
 mod suspect;
 pub mod tally;
 #[cfg(test)]
@@ -124,7 +123,7 @@ pub struct Models {
     reach: Reach,
     sight: Sight,
     position: u64,
-    /// A `dm_rh_mark_nosync` was seen, so that the ends of passes mean something.
+    /// A `dm_rh_mark_nosync` was call, so that the ends of passes mean something.
     has_nosync: bool,
     /// Logs without a model because there are too many, or too many regions.
     not_modelled: u64,
@@ -202,161 +201,97 @@ impl Models {
     /// looked at.
     #[inline]
     pub fn apply(&mut self, call: &Call, tally: &mut Tally, inside: bool) {
-        if call.time < self.sight.from {
-            return;
+        if LOOKED_AT[usize::from(call.code) % CODES] && self.sight.from <= call.time {
+            self.look_at(call, tally, inside);
         }
+    }
+
+    fn look_at(&mut self, call: &Call, tally: &mut Tally, inside: bool) {
         match u16::from(call.code) {
-            kind::CTR..=kind::IS_REMOTE_RECOVERING => {
-                if let (Some(by), Some(op)) = (call.implementation(), call.log_op()) {
-                    self.apply_log_op(&Seen::of(call), by, &op, tally, inside);
-                }
-            }
-            kind::RH_INC
-            | kind::RH_DEC
-            | kind::RH_MARK_NOSYNC
-            | kind::RH_DELAY
-            | kind::RH_GET_STATE
-            | kind::RH_RECOVERY_END
-            | kind::RH_START_RECOVERY => {
-                if let Some(op) = call.region_hash_op() {
-                    self.apply_region_hash_op(&Seen::of(call), &op, tally, inside);
-                }
-            }
-            kind::PASS
-            | kind::LEG_FLUSH
-            | kind::FAIL_MIRROR
-            | kind::MIRROR_CTR
-            | kind::MIRROR_PRESUSPEND
-            | kind::MIRROR_POSTSUSPEND
-            | kind::MIRROR_RESUME => {
-                if let Some(op) = call.mirror_op() {
-                    self.apply_mirror_op(&Seen::of(call), &op, tally, inside);
-                }
-            }
-            // The worker's steps between the calls that tell something; bios and copies, which tell nothing about the log.
-            _ => {}
-        }
-    }
-
-    /// Takes in part of a snapshot of a log's bits.
-    pub fn snapshot_bits(&mut self, call: &Call, bits: &Bits, tally: &mut Tally, inside: bool) {
-        if call.time < self.sight.from {
-            return;
-        }
-        let seen = &Seen::of(call);
-        self.position += 1;
-        if let Some((instance, mut judge)) = self.instance(seen, tally, inside) {
-            instance.snapshot_bits(seen, bits, &mut judge);
-        } else if inside {
-            tally.unknown(Comparison::Bits);
-        }
-    }
-
-    #[inline]
-    fn apply_log_op(&mut self, seen: &Seen, by: LogImpl, op: &LogOp, tally: &mut Tally, inside: bool) {
-        self.position += 1;
-        match op {
-            LogOp::Resume { .. } | LogOp::Ctr { .. } | LogOp::Dtr | LogOp::Flush { kind: None, .. } => {
-                return self.apply_rare_log_op(seen, by, op, tally, inside);
-            }
+            kind::RESUME | kind::CTR | kind::DTR => return self.apply_rare(call, tally, inside),
+            kind::FLUSH if call.arg().is_none() => return self.apply_rare(call, tally, inside),
             // Often enough on each CPU, and not too often.
-            LogOp::Flush { .. } => self.reach.see(seen.cpu, self.position),
+            kind::FLUSH => self.reach.see(call.cpu, self.position),
+            kind::RH_MARK_NOSYNC => self.has_nosync = true,
+            kind::PASS if !self.has_nosync => return,
             _ => {}
         }
-        let Some((instance, mut judge)) = self.instance(seen, tally, inside) else {
-            return self.count_unknown_answer(seen, op, tally, inside);
+        self.position += 1;
+        let Some((instance, mut judge)) = self.instance(call, tally, inside) else {
+            return self.count_unknown_answer(call, tally, inside);
         };
-        instance.log_op(seen, by, op, &mut judge);
+        instance.apply(call, &mut judge);
         if self.findings.has_open() {
-            self.settle(by, op);
+            self.settle(call);
         }
     }
 
     /// The operations that begin and end the life of a log or of its table.
     #[cold]
-    fn apply_rare_log_op(&mut self, seen: &Seen, by: LogImpl, op: &LogOp, tally: &mut Tally, inside: bool) {
-        let image = match op {
-            LogOp::Resume { .. } if by == LogImpl::Disk => self.image_for(seen.log),
-            _ => None,
+    fn apply_rare(&mut self, call: &Call, tally: &mut Tally, inside: bool) {
+        self.position += 1;
+        let reads_device = u16::from(call.code) == kind::RESUME && is_of(call, LogImpl::Disk);
+        let image = if reads_device { self.image_for(call.log) } else { None };
+        let Some((instance, mut judge)) = self.instance(call, tally, inside) else {
+            return self.count_unknown_answer(call, tally, inside);
         };
-        let Some((instance, mut judge)) = self.instance(seen, tally, inside) else {
-            return self.count_unknown_answer(seen, op, tally, inside);
-        };
-        instance.log_op(seen, by, op, &mut judge);
-        match op {
-            LogOp::Resume { result } => instance.resume(seen, by, *result, image, &mut judge),
-            LogOp::Dtr => {
+        instance.apply(call, &mut judge);
+        match u16::from(call.code) {
+            kind::RESUME => instance.resume(call, image, &mut judge),
+            kind::DTR => {
                 instance.end(&mut judge);
-                self.remove(seen.log);
+                self.remove(call.log);
             }
-            LogOp::Ctr { result } if *result != 0 => self.remove(seen.log),
-            LogOp::Flush { kind: None, .. } if by == LogImpl::Disk && seen.duration_ns != seen::NO_DURATION => {
+            kind::CTR if call.result != 0 => self.remove(call.log),
+            kind::FLUSH if is_of(call, LogImpl::Disk) && call.span_ns().is_some() => {
                 // The capture found that it could not trust the structure offsets: what was read before is worth nothing.
                 self.findings.excuse_from(0);
             }
             _ => {}
         }
-        self.settle(by, op);
+        self.settle(call);
     }
 
     /// Differences that this call settles, because its hook is still attached.
     #[cold]
-    fn settle(&mut self, by: LogImpl, op: &LogOp) {
-        if by != LogImpl::Userspace
-            && let Some(hook) = hook_of(by, op)
+    fn settle(&mut self, call: &Call) {
+        if !is_of(call, LogImpl::Userspace)
+            && let Some(hook) = hook_of(call)
         {
             self.findings.heard(hook);
         }
     }
 
-    #[inline]
-    fn apply_region_hash_op(&mut self, seen: &Seen, op: &RegionHashOp, tally: &mut Tally, inside: bool) {
-        self.has_nosync |= matches!(op, RegionHashOp::MarkNosync { .. });
-        self.position += 1;
-        let Some((instance, mut judge)) = self.instance(seen, tally, inside) else {
-            return self.count_unknown_state(seen, op, tally, inside);
-        };
-        instance.region_hash_op(seen, op, &mut judge);
-    }
-
-    #[inline]
-    fn apply_mirror_op(&mut self, seen: &Seen, op: &MirrorOp, tally: &mut Tally, inside: bool) {
-        match op {
-            MirrorOp::Pass if !self.has_nosync => return,
-            MirrorOp::LegFlush { .. } if seen.log == LogId::UNKNOWN => {
-                self.epoch.all = self.epoch.all.wrapping_add(1);
-            }
-            _ => {}
+    /// Takes in part of a snapshot of a log's bits.
+    #[cold]
+    pub fn snapshot_bits(&mut self, call: &Call, bits: &Bits, tally: &mut Tally, inside: bool) {
+        if call.time < self.sight.from {
+            return;
         }
         self.position += 1;
-        if let Some((instance, mut judge)) = self.known_instance(seen, tally, inside) {
-            instance.mirror_op(seen, op, &mut judge);
+        if let Some((instance, mut judge)) = self.instance(call, tally, inside) {
+            instance.snapshot_bits(call, bits, &mut judge);
+        } else if inside {
+            tally.unknown(Comparison::Bits);
         }
     }
 
     /// An answer of a log without a model. If nobody knows of which, what changes one may have changed any.
     #[cold]
-    fn count_unknown_answer(&mut self, seen: &Seen, op: &LogOp, tally: &mut Tally, inside: bool) {
-        if let Some(comparison) = answer_of(op)
+    fn count_unknown_answer(&mut self, call: &Call, tally: &mut Tally, inside: bool) {
+        if let Some(comparison) = answer_of(call.code.into())
             && inside
         {
             tally.unknown(comparison);
         }
-        if seen.log == LogId::UNKNOWN {
-            self.epoch.all = self.epoch.all.wrapping_add(1);
-        }
-    }
-
-    /// The same for the region hash.
-    #[cold]
-    fn count_unknown_state(&mut self, seen: &Seen, op: &RegionHashOp, tally: &mut Tally, inside: bool) {
-        if let RegionHashOp::GetState { .. } = op
-            && inside
-        {
-            tally.unknown(Comparison::RegionState);
-        }
-        if seen.log == LogId::UNKNOWN {
-            self.epoch.hash = self.epoch.hash.wrapping_add(1);
+        if call.log == LogId::UNKNOWN {
+            match u16::from(call.code) {
+                kind::CTR..=kind::IS_REMOTE_RECOVERING | kind::LEG_FLUSH => {
+                    self.epoch.all = self.epoch.all.wrapping_add(1);
+                }
+                kind::RH_INC..=kind::RH_STOP_RECOVERY => self.epoch.hash = self.epoch.hash.wrapping_add(1),
+                _ => {}
+            }
         }
     }
 
@@ -385,27 +320,27 @@ impl Models {
     #[inline]
     fn instance<'a>(
         &'a mut self,
-        seen: &Seen,
+        call: &Call,
         tally: &'a mut Tally,
         inside: bool,
     ) -> Option<(&'a mut Instance, Judge<'a>)> {
-        let place = seen.log.0 as usize;
+        let place = call.log.0 as usize;
         if self.instances.get(place).is_none_or(Option::is_none) {
-            self.add(seen.log);
+            self.add(call.log);
         }
-        self.known_instance(seen, tally, inside)
+        self.known_instance(call, tally, inside)
     }
 
     /// The model of a log that is not new, after it has taken in what was lost.
     #[inline]
     fn known_instance<'a>(
         &'a mut self,
-        seen: &Seen,
+        call: &Call,
         tally: &'a mut Tally,
         inside: bool,
     ) -> Option<(&'a mut Instance, Judge<'a>)> {
         let Self { instances, findings, epoch, position, .. } = self;
-        let entry = instances.get_mut(seen.log.0 as usize)?.as_mut()?;
+        let entry = instances.get_mut(call.log.0 as usize)?.as_mut()?;
         let mut judge = Judge { tally, findings, inside, position: *position };
         if entry.epoch != *epoch {
             catch_up(entry, *epoch, &mut judge);
@@ -466,26 +401,25 @@ impl Models {
         if call.time < self.sight.from {
             return;
         }
-        let seen = &Seen::of(call);
         self.position += 1;
         let (sight, rules, in_use) = (self.sight, self.rules, self.regions);
-        let Some((instance, mut judge)) = self.instance(seen, tally, inside) else { return };
+        let Some((instance, mut judge)) = self.instance(call, tally, inside) else { return };
         instance.facts = Facts {
             log_type: log_type_of(&identity.log_type).or(instance.facts.log_type),
             log_device: identity.log_device.or(instance.facts.log_device),
             region_size_sectors: identity.region_size_sectors.or(instance.facts.region_size_sectors),
             sync_option: identity.sync_option.and_then(sync_option_of).or(instance.facts.sync_option),
         };
-        compare_region_count(instance, seen, identity, &mut judge);
+        compare_region_count(instance, call, identity, &mut judge);
         if identity.sync_count.is_some() {
-            let asked = Asked { seen: *seen, sync_count: identity.sync_count, flush_failed: identity.flush_failed };
+            let asked = Asked { call: *call, sync_count: identity.sync_count, flush_failed: identity.flush_failed };
             instance.ask(asked, &mut judge);
         }
         let is_followed = sight.bits && matches!(instance.facts.log_type, Some(LogType::Core | LogType::Disk));
         let (None, Some(region_count), true) = (&instance.regions, identity.region_count, is_followed) else { return };
         let room = MODEL_REGIONS_MAX - in_use;
         let Some(slots) = usize::try_from(region_count).ok().filter(|slots| (1..=room).contains(slots)) else {
-            return self.is_beyond(seen.log);
+            return self.is_beyond(call.log);
         };
         let sync_option = instance.facts.sync_option.unwrap_or_default();
         let hash = sight.hash.then(|| RegionHash::new(slots, false, rules));
@@ -516,7 +450,7 @@ fn catch_up(entry: &mut Entry, epoch: Epoch, judge: &mut Judge<'_>) {
 }
 
 /// The number of regions is what the kernel computes from the target's length and the region size.
-fn compare_region_count(instance: &mut Instance, seen: &Seen, identity: &Identity, judge: &mut Judge<'_>) {
+fn compare_region_count(instance: &mut Instance, call: &Call, identity: &Identity, judge: &mut Judge<'_>) {
     let geometry = identity.target_sectors.zip(identity.region_size_sectors);
     let model = geometry.and_then(|(sectors, size)| LogGeometry::new(sectors, size).ok());
     match (identity.region_count, model.map(|geometry| geometry.region_count())) {
@@ -525,7 +459,7 @@ fn compare_region_count(instance: &mut Instance, seen: &Seen, identity: &Identit
         (Some(kernel), Some(model)) if kernel == model => judge.equal(Comparison::RegionCount),
         (Some(kernel), Some(model)) => {
             let answers = (Answer::Regions(kernel), Answer::Regions(model));
-            instance.differs(seen, Comparison::RegionCount, None, answers, RESTS_ON_NOTHING, judge);
+            instance.differs(call, Comparison::RegionCount, None, answers, RESTS_ON_NOTHING, judge);
         }
     }
 }
@@ -544,17 +478,50 @@ fn sync_option_of(number: u32) -> Option<SyncOption> {
 }
 
 /// Number of the hook that sees this, where it is low enough to settle anything.
-#[inline]
-fn hook_of(by: LogImpl, op: &LogOp) -> Option<u16> {
-    Some(match (by, op) {
-        (_, LogOp::MarkRegion { .. }) => hooks::CORE_MARK_REGION,
-        (_, LogOp::ClearRegion { .. }) => hooks::CORE_CLEAR_REGION,
-        (_, LogOp::InSync { .. }) => hooks::CORE_IN_SYNC,
-        (_, LogOp::GetResyncWork { .. }) => hooks::CORE_GET_RESYNC_WORK,
-        (LogImpl::Core, LogOp::Flush { .. }) => hooks::CORE_FLUSH,
-        (LogImpl::Core, LogOp::Resume { .. }) => hooks::CORE_RESUME,
-        (LogImpl::Core, LogOp::Ctr { .. }) => hooks::CORE_CTR,
-        (LogImpl::Core, LogOp::Dtr) => hooks::CORE_DTR,
+fn hook_of(call: &Call) -> Option<u16> {
+    let is_core = is_of(call, LogImpl::Core);
+    Some(match u16::from(call.code) {
+        kind::MARK_REGION => hooks::CORE_MARK_REGION,
+        kind::CLEAR_REGION => hooks::CORE_CLEAR_REGION,
+        kind::IN_SYNC => hooks::CORE_IN_SYNC,
+        kind::GET_RESYNC_WORK => hooks::CORE_GET_RESYNC_WORK,
+        kind::FLUSH if is_core => hooks::CORE_FLUSH,
+        kind::RESUME if is_core => hooks::CORE_RESUME,
+        kind::CTR if is_core => hooks::CORE_CTR,
+        kind::DTR if is_core => hooks::CORE_DTR,
         _ => return None,
     })
 }
+
+/// The operations that the models look at. Others are the worker's steps between the calls that tell something, and bios and
+/// copies, which tell nothing about the log.
+static LOOKED_AT: [bool; CODES] = {
+    let mut looked_at = [false; CODES];
+    let others = [
+        kind::RH_INC,
+        kind::RH_DEC,
+        kind::RH_MARK_NOSYNC,
+        kind::RH_DELAY,
+        kind::RH_GET_STATE,
+        kind::RH_RECOVERY_END,
+        kind::RH_START_RECOVERY,
+        kind::PASS,
+        kind::LEG_FLUSH,
+        kind::FAIL_MIRROR,
+        kind::MIRROR_CTR,
+        kind::MIRROR_PRESUSPEND,
+        kind::MIRROR_POSTSUSPEND,
+        kind::MIRROR_RESUME,
+    ];
+    let mut code = kind::CTR;
+    while code <= kind::IS_REMOTE_RECOVERING {
+        looked_at[code as usize] = true;
+        code += 1;
+    }
+    let mut place = 0;
+    while place < others.len() {
+        looked_at[others[place] as usize] = true;
+        place += 1;
+    }
+    looked_at
+};

@@ -13,10 +13,11 @@ use super::bits::snapshot::Compared;
 use super::finding::{Answer, Standing};
 use super::instance::{Instance, RESTS_ON_MARKS};
 use super::judge::Judge;
-use super::seen::{Seen, Span};
+use super::span::Span;
 use super::suspect::Difference;
 use super::tally::Comparison;
 use crate::event::bits::{Bits, Bitset, LogState};
+use crate::event::call::Call;
 use crate::event::ids::Region;
 use crate::log::arguments::SyncOption;
 
@@ -45,16 +46,16 @@ pub(super) struct AskedBits {
 
 impl Instance {
     /// Part of the bits of the log as the kernel's memory has them.
-    pub(super) fn snapshot_bits(&mut self, seen: &Seen, bits: &Bits, judge: &mut Judge<'_>) {
-        let is_other = self.asked_bits.as_ref().is_some_and(|asked| asked.is_over || asked.span.tid != seen.tid);
+    pub(super) fn snapshot_bits(&mut self, call: &Call, bits: &Bits, judge: &mut Judge<'_>) {
+        let is_other = self.asked_bits.as_ref().is_some_and(|asked| asked.is_over || asked.span.tid != call.tid);
         if is_other {
             // Two at once: one follows a resume, and the capture asks one log at a time.
             return judge.concurrent(Comparison::Bits);
         }
-        let was_read = self.resumed_by == Some(seen.tid);
+        let was_read = self.resumed_by == Some(call.tid);
         let reads_device =
             was_read && self.facts.log_device.is_some() && self.facts.sync_option == Some(SyncOption::Default);
-        let span = Span { from: seen.time, to: seen.time, tid: seen.tid };
+        let span = Span { from: call.time, to: call.time, tid: call.tid };
         let asked = self.asked_bits.get_or_insert_with(|| {
             let (parts, met, inside) = (Vec::new(), Vec::new(), judge.inside);
             Box::new(AskedBits { span, is_over: false, reads_device, parts, met, has_met: false, inside })
@@ -67,9 +68,9 @@ impl Instance {
     }
 
     /// What comes behind the bits in the same thread: the end of the status that asked, or `dm_rh_start_recovery`.
-    pub(super) fn end_asked_bits(&mut self, seen: &Seen) {
-        if let Some(asked) = self.asked_bits.as_mut().filter(|asked| asked.span.tid == seen.tid && !asked.is_over) {
-            asked.span.to = asked.span.to.max(seen.time);
+    pub(super) fn end_asked_bits(&mut self, call: &Call) {
+        if let Some(asked) = self.asked_bits.as_mut().filter(|asked| asked.span.tid == call.tid && !asked.is_over) {
+            asked.span.to = asked.span.to.max(call.time);
             asked.is_over = true;
         }
     }

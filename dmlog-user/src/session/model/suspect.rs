@@ -14,7 +14,7 @@
 //! the flush at the end of a suspend is under way then.
 
 use super::finding::Answer;
-use super::seen::Span;
+use super::span::Span;
 use super::tally::Comparison;
 use crate::event::ids::{LogId, MonoNs, Region};
 

@@ -1,4 +1,4 @@
-//! When and where something was seen, and which calls may have overlapped.
+//! When a call was seen, and which calls may have overlapped.
 //!
 //! ```text
 //! entry stamp ≤ begin of the function ····· its effect ····· end of the function ≤ return stamp ≤ place in the stream
@@ -9,49 +9,11 @@
 //! calls do not overlap.
 
 use crate::event::call::Call;
-use crate::event::ids::{LogId, MonoNs};
+use crate::event::ids::MonoNs;
 
 /// How far the clocks of two CPUs may differ. `bpf_ktime_get_ns` reads one clock for all; only while the kernel updates
 /// it may two CPUs disagree, by nanoseconds.
 const CLOCK_SKEW_NS: u64 = 1_000;
-
-/// When and where something was seen.
-#[derive(Clone, Copy, Debug)]
-pub(super) struct Seen {
-    /// When it was over.
-    pub(super) time: MonoNs,
-    /// From entry to return in nanoseconds; [`NO_DURATION`] if the entry was not seen.
-    pub(super) duration_ns: u64,
-    /// Its log.
-    pub(super) log: LogId,
-    /// The thread that ran it.
-    pub(super) tid: u32,
-    /// The CPU it ran on.
-    pub(super) cpu: u16,
-}
-
-/// The entry of the call was not seen.
-pub(super) const NO_DURATION: u64 = u64::MAX;
-
-impl Seen {
-    #[inline]
-    pub(super) fn of(call: &Call) -> Self {
-        let Call { time, log, tid, cpu, .. } = *call;
-        Self { time, duration_ns: call.span_ns().unwrap_or(NO_DURATION), log, tid, cpu }
-    }
-
-    /// The earliest moment at which the call may have had its effect: its entry, or any time if that was not seen.
-    #[inline]
-    pub(super) fn earliest(&self) -> MonoNs {
-        MonoNs(self.time.0.saturating_sub(self.duration_ns))
-    }
-
-    /// The span in which it had its effect.
-    #[inline]
-    pub(super) fn span(&self) -> Span {
-        Span { from: self.earliest(), to: self.time, tid: self.tid }
-    }
-}
 
 /// A stretch of time in which one thread did one thing.
 #[derive(Clone, Copy, Debug)]
@@ -62,6 +24,13 @@ pub(super) struct Span {
 }
 
 impl Span {
+    /// The span in which a call had its effect. If its entry was not seen, it may have begun at any time.
+    #[inline]
+    pub(super) fn of(call: &Call) -> Self {
+        let from = call.span_ns().map_or(0, |ns| call.time.0.saturating_sub(ns));
+        Self { from: MonoNs(from), to: call.time, tid: call.tid }
+    }
+
     /// Whether this one certainly was over before the other began. Events of one thread stand in order.
     #[inline]
     pub(super) fn is_before(&self, later: &Self) -> bool {
