@@ -223,7 +223,7 @@ impl Loader {
         self.module_btf.remove(module);
     }
 
-    /// Detaches everything. Records that are in the ring stay there.
+    /// Detaches everything, by ascending number, on which `session::model::finding` relies. Records that are in the ring stay there.
     pub(super) fn detach_all(&mut self) -> u64 {
         let mut missed = 0;
         for (_, attached) in std::mem::take(&mut self.attached) {
