@@ -61,6 +61,32 @@ pub struct Outstanding {
     forgotten: u64,
 }
 
+/// [`Outstanding`] without its empty places, which are nearly all of them: for copies in which nobody looks for a bio.
+#[derive(Clone, Debug, Default)]
+pub struct PackedOutstanding {
+    slots: Box<[Pending]>,
+    displaced: FxHashMap<u64, Pending>,
+    forgotten: u64,
+}
+
+impl PackedOutstanding {
+    /// What was packed.
+    pub fn unpack(&self) -> Outstanding {
+        let Self { slots, displaced, forgotten } = self;
+        let mut unpacked = Outstanding { slots: Vec::new(), displaced: displaced.clone(), forgotten: *forgotten };
+        for &pending in slots {
+            unpacked.insert(pending);
+        }
+        unpacked
+    }
+
+    /// About how much memory it takes, in bytes.
+    pub fn footprint_bytes(&self) -> usize {
+        // Tables are up to twice as large as what is in them.
+        size_of_val(&*self.slots) + 2 * self.displaced.len() * size_of::<(u64, Pending)>()
+    }
+}
+
 impl Outstanding {
     /// A bio has entered. [`IoId::UNKNOWN`] cannot be found again and is not kept.
     pub fn insert(&mut self, pending: Pending) {
@@ -118,6 +144,13 @@ impl Outstanding {
         self.forgotten
     }
 
+    /// Packs a copy.
+    pub fn pack(&self) -> PackedOutstanding {
+        let Self { slots, displaced, forgotten } = self;
+        let slots = slots.iter().filter(|pending| pending.io != IoId::UNKNOWN).copied().collect();
+        PackedOutstanding { slots, displaced: displaced.clone(), forgotten: *forgotten }
+    }
+
     /// All bios under way, in no particular order: only for sums and minima.
     pub fn iter(&self) -> impl Iterator<Item = &Pending> {
         self.slots.iter().filter(|pending| pending.io != IoId::UNKNOWN).chain(self.displaced.values())
@@ -171,6 +204,22 @@ mod tests {
         }
         assert_eq!(table.forgotten(), 5);
         assert_eq!(table.iter().count() as u64, all - 5);
+    }
+
+    #[test]
+    fn what_was_packed_is_found_where_it_was() {
+        let mut kept = Outstanding::default();
+        for io in [3, 4, 3 + SLOTS as u64] {
+            kept.insert(pending(io));
+        }
+        let packed = kept.pack();
+        assert!(packed.footprint_bytes() < 8 * size_of::<Pending>());
+        let mut unpacked = packed.unpack();
+        assert_eq!((unpacked.slots.len(), unpacked.displaced.len()), (kept.slots.len(), kept.displaced.len()));
+        for io in [3, 4, 3 + SLOTS as u64] {
+            assert_eq!(unpacked.remove(IoId(io)).unwrap().io, IoId(io));
+        }
+        assert_eq!(unpacked.iter().count(), 0);
     }
 
     #[test]

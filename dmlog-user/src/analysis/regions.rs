@@ -10,6 +10,8 @@ use serde::Serialize;
 use super::geometry::{Geometry, SectorRange};
 use crate::event::ids::{MonoNs, Region};
 
+pub mod packed;
+
 /// Regions with counts of their own per device: 1 Mi of them take 64 MiB, a quarter of what a replay may use.
 pub const TRACKED_REGIONS_MAX: usize = 1 << 20;
 

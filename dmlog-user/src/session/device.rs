@@ -99,6 +99,11 @@ impl Device {
         self.log_instances
     }
 
+    /// Its mirror targets, to be packed.
+    pub fn targets_mut(&mut self) -> &mut [Target] {
+        &mut self.targets
+    }
+
     /// Its mirror targets.
     pub fn targets(&self) -> &[Target] {
         &self.targets

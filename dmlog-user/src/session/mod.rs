@@ -35,9 +35,9 @@ use self::window::{Moment, Phase, Window};
 pub mod cursor;
 pub mod device;
 pub mod difference;
-mod footprint;
 pub mod logs;
 pub mod model;
+pub mod packed;
 pub mod snapshot;
 #[cfg(test)]
 mod tests;

@@ -6,6 +6,7 @@
 
 use crate::event::ids::MonoNs;
 use crate::session::Session;
+use crate::session::packed::PackedSession;
 use crate::trace::reader::BatchMark;
 
 /// Least distance between two keyframes: what is folded in some 50 ms.
@@ -16,10 +17,10 @@ pub const KEYFRAME_EVENTS: u64 = 1 << 20;
 pub const KEYFRAMES_BYTES_MAX: usize = 64 << 20;
 
 /// A session between two batches.
-#[derive(Clone, Debug)]
+#[derive(Debug)]
 pub struct Keyframe {
     pub(super) mark: BatchMark,
-    pub(super) session: Box<Session>,
+    pub(super) session: PackedSession,
     /// Items before it.
     pub(super) position: u64,
     /// The latest time among them.
@@ -28,8 +29,10 @@ pub struct Keyframe {
 }
 
 impl Keyframe {
-    pub(super) fn new(mark: BatchMark, session: &Session, position: u64, latest: MonoNs) -> Self {
-        Self { mark, session: Box::new(session.clone()), position, latest, bytes: session.footprint_bytes() }
+    pub(super) fn new(mark: BatchMark, session: &mut Session, position: u64, latest: MonoNs) -> Self {
+        let session = PackedSession::of(session);
+        let bytes = session.footprint_bytes();
+        Self { mark, session, position, latest, bytes }
     }
 }
 
@@ -83,7 +86,7 @@ impl Keyframes {
     }
 
     /// A place between two batches was reached. A copy is taken where nobody was before and the last one is far enough.
-    pub(super) fn offer(&mut self, mark: BatchMark, session: &Session, position: u64, latest: MonoNs) {
+    pub(super) fn offer(&mut self, mark: BatchMark, session: &mut Session, position: u64, latest: MonoNs) {
         let last = self.frames[self.frames.len() - 1].position;
         if position.saturating_sub(last) < self.distance {
             return;

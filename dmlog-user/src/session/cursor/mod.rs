@@ -23,7 +23,7 @@ use super::{Session, Settings};
 use crate::event::ids::{DurationNs, MonoNs};
 use crate::event::item::Item;
 use crate::trace::error::TraceError;
-use crate::trace::reader::{SealedBatch, Tail, TraceReader};
+use crate::trace::reader::{BatchMark, SealedBatch, Tail, TraceReader};
 
 pub mod keyframes;
 #[cfg(test)]
@@ -58,6 +58,22 @@ enum Until {
     Position(u64),
 }
 
+/// What a keyframe restores.
+#[derive(Debug)]
+struct State {
+    mark: BatchMark,
+    session: Session,
+    position: u64,
+    latest: MonoNs,
+}
+
+impl State {
+    fn of(keyframe: &Keyframe) -> Self {
+        let Keyframe { mark, session, position, latest, .. } = keyframe;
+        Self { mark: *mark, session: session.unpack(), position: *position, latest: *latest }
+    }
+}
+
 /// A place in a trace, with the session that everything before it makes.
 #[derive(Debug)]
 pub struct Cursor<R> {
@@ -80,8 +96,8 @@ pub struct Cursor<R> {
 impl<R: Read + Seek> Cursor<R> {
     /// A cursor before the first item of a trace of which nothing was read yet but its header. `session` is what folds; it
     /// has seen nothing.
-    pub fn new(reader: TraceReader<R>, session: Session) -> Self {
-        let keyframes = Keyframes::new(Keyframe::new(reader.mark(), &session, 0, MonoNs(0)));
+    pub fn new(reader: TraceReader<R>, mut session: Session) -> Self {
+        let keyframes = Keyframes::new(Keyframe::new(reader.mark(), &mut session, 0, MonoNs(0)));
         Self::with_keyframes(reader, session, keyframes)
     }
 
@@ -184,8 +200,8 @@ impl<R: Read + Seek> Cursor<R> {
         } else if let Some(keyframe) = self.keyframes.at_position(position)
             && self.position < keyframe.position
         {
-            let keyframe = keyframe.clone();
-            self.restore(keyframe)?;
+            let state = State::of(keyframe);
+            self.restore(state)?;
         }
         let result = self.advance(Until::Position(position));
         self.playhead = self.latest;
@@ -200,8 +216,8 @@ impl<R: Read + Seek> Cursor<R> {
     pub fn seek(&mut self, time: MonoNs) -> Result<(), TraceError> {
         let keyframe = self.keyframes.at_time(time);
         if time < self.latest || self.position < keyframe.position {
-            let keyframe = keyframe.clone();
-            self.restore(keyframe)?;
+            let state = State::of(keyframe);
+            self.restore(state)?;
         }
         self.playhead = time;
         self.advance(Until::Time(time))
@@ -228,18 +244,18 @@ impl<R: Read + Seek> Cursor<R> {
 
     /// Restores a state from which the position can be reached, and keeps the begin of its batch for further steps back.
     fn restore_before(&mut self, position: u64) -> Result<(), TraceError> {
-        let near = self.near.take().filter(|near| near.position <= position);
-        let far = self.keyframes.at_position(position);
-        match near {
-            Some(near) if far.is_none_or(|far| far.position <= near.position) => {
-                self.near = Some(near.clone());
-                self.restore(near)
+        let far = self.keyframes.at_position(position).unwrap_or(self.keyframes.first());
+        match &self.near {
+            Some(near) if near.position <= position && far.position <= near.position => {
+                let state = State::of(near);
+                self.restore(state)
             }
             _ => {
-                let far = far.cloned().unwrap_or_else(|| self.keyframes.first().clone());
-                self.restore(far)?;
+                let state = State::of(far);
+                self.restore(state)?;
+                self.near = None;
                 while self.position < position {
-                    let begin = Keyframe::new(self.reader.mark(), &self.session, self.position, self.latest);
+                    let begin = Keyframe::new(self.reader.mark(), &mut self.session, self.position, self.latest);
                     let has_more = self.load(Until::Position(position))?;
                     if !has_more || self.position >= position {
                         self.near = Some(begin);
@@ -251,13 +267,12 @@ impl<R: Read + Seek> Cursor<R> {
         }
     }
 
-    fn restore(&mut self, keyframe: Keyframe) -> Result<(), TraceError> {
-        let Keyframe { mark, session, position, latest, .. } = keyframe;
+    fn restore(&mut self, state: State) -> Result<(), TraceError> {
+        let State { mark, session, position, latest } = state;
         self.reader.go_to(mark)?;
         self.ahead.clear();
         self.is_at_end = false;
-        self.session = *session;
-        (self.position, self.latest) = (position, latest);
+        (self.session, self.position, self.latest) = (session, position, latest);
         Ok(())
     }
 
@@ -284,7 +299,7 @@ impl<R: Read + Seek> Cursor<R> {
 
     /// Reads the next batch: folds what is wanted of it and keeps the rest. `false` at the end.
     fn load(&mut self, until: Until) -> Result<bool, TraceError> {
-        self.keyframes.offer(self.reader.mark(), &self.session, self.position, self.latest);
+        self.keyframes.offer(self.reader.mark(), &mut self.session, self.position, self.latest);
         let Self { reader, session, position, latest, ahead, .. } = self;
         let batch: Option<SealedBatch> = reader.next_batch_with(|item| {
             if ahead.is_empty() && !is_beyond(until, &item, *position) {

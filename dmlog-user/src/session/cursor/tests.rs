@@ -7,6 +7,7 @@ use crate::event::facts::CaptureFacts;
 use crate::event::ids::{DurationNs, MonoNs};
 use crate::event::item::Item;
 use crate::event::op::FlushKind;
+use crate::session::packed::PackedSession;
 use crate::session::{Session, Settings};
 use crate::trace::reader::{Tail, TraceReader};
 use crate::trace::writer::TraceWriter;
@@ -39,8 +40,8 @@ fn trace(items: u64) -> (Vec<u8>, Vec<Item>) {
 /// A cursor with a keyframe every so many items, as long as they take no more than so many bytes.
 fn cursor(bytes: &[u8], distance: u64, bytes_max: usize) -> Cursor<Bytes<&[u8]>> {
     let reader = TraceReader::new(Bytes::new(bytes)).unwrap();
-    let session = Session::new(Some(reader.facts()), Settings::default());
-    let first = Keyframe::new(reader.mark(), &session, 0, MonoNs(0));
+    let mut session = Session::new(Some(reader.facts()), Settings::default());
+    let first = Keyframe::new(reader.mark(), &mut session, 0, MonoNs(0));
     Cursor::with_keyframes(reader, session, Keyframes::with_limits(first, distance, bytes_max))
 }
 
@@ -100,7 +101,9 @@ fn a_jump_is_the_fold_from_the_start() {
 #[test]
 fn keyframes_thin_out_and_stay_right() {
     let (bytes, items) = trace(400);
-    let size = Session::new(None, Settings::default()).footprint_bytes();
+    let mut session = Session::new(None, Settings::default());
+    session.apply(&items[1]);
+    let size = PackedSession::of(&mut session).footprint_bytes();
     let mut cursor = cursor(&bytes, 10, size * 12);
     cursor.seek_position(400).unwrap();
     let keyframes = cursor.keyframes();
