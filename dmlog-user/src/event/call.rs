@@ -15,7 +15,7 @@ use dmlog_common::record::kind;
 use super::flat::Flat;
 use super::ids::{IoId, LogId, MonoNs, Region};
 use super::item::Item;
-use super::op::{Bio, Event, FlushKind, LogImpl, LogOp, MirrorOp, Op, RegionHashOp};
+use super::op::{Bio, Event, FlushKind, LogImpl, LogOp, MirrorOp, Op};
 
 /// Operation numbers are below this.
 pub const CODES: usize = 128;
@@ -239,47 +239,6 @@ impl Call {
             kind::GET_SYNC_COUNT => LogOp::GetSyncCount { count: self.result.cast_unsigned() },
             kind::STATUS => LogOp::Status { status_type: u32::try_from(self.arg).unwrap_or(u32::MAX), result },
             kind::IS_REMOTE_RECOVERING => LogOp::IsRemoteRecovering { region, result },
-            _ => return None,
-        })
-    }
-
-    /// The operation of the region hash, if it is one and its numbers are valid.
-    #[inline]
-    pub fn region_hash_op(&self) -> Option<RegionHashOp> {
-        let (region, io, result) = (self.region(), self.io(), self.result_i32());
-        Some(match u16::from(self.code) {
-            kind::RH_INC => RegionHashOp::IncPending { region, io },
-            kind::RH_DEC => RegionHashOp::DecPending { region: Region(self.region) },
-            kind::RH_UPDATE_STATES => RegionHashOp::UpdateStates { errors_handled: self.arg != 0 },
-            kind::RH_FLUSH => RegionHashOp::Flush { result },
-            kind::RH_MARK_NOSYNC => RegionHashOp::MarkNosync { region, io },
-            kind::RH_DELAY => RegionHashOp::Delay { region, io },
-            kind::RH_GET_STATE => {
-                RegionHashOp::GetState { region: Region(self.region), may_block: self.arg != 0, state: result }
-            }
-            kind::RH_RECOVERY_PREPARE => RegionHashOp::RecoveryPrepare,
-            kind::RH_RECOVERY_START => RegionHashOp::RecoveryStart { region },
-            kind::RH_RECOVERY_END => RegionHashOp::RecoveryEnd { region, success: self.arg != 0 },
-            kind::RH_START_RECOVERY => RegionHashOp::StartRecovery,
-            kind::RH_STOP_RECOVERY => RegionHashOp::StopRecovery,
-            _ => return None,
-        })
-    }
-
-    /// The operation of the mirror target, if it is one that concerns the log and its numbers are valid.
-    #[inline]
-    pub fn mirror_op(&self) -> Option<MirrorOp> {
-        Some(match u16::from(self.code) {
-            kind::PASS => MirrorOp::Pass,
-            kind::LEG_FLUSH => MirrorOp::LegFlush { result: self.result_i32() },
-            kind::FAIL_MIRROR => MirrorOp::FailMirror {
-                leg: self.arg().and_then(|leg| u8::try_from(leg).ok()),
-                error_type: u32::try_from(self.result).unwrap_or(u32::MAX),
-            },
-            kind::MIRROR_CTR => MirrorOp::Ctr { result: self.result_i32() },
-            kind::MIRROR_PRESUSPEND => MirrorOp::Presuspend,
-            kind::MIRROR_POSTSUSPEND => MirrorOp::Postsuspend,
-            kind::MIRROR_RESUME => MirrorOp::Resume,
             _ => return None,
         })
     }

@@ -228,9 +228,15 @@ impl Instance {
         }
     }
 
+    /// The same as [`apply`](Self::apply), where it is not often.
+    #[inline(never)]
+    pub(super) fn apply_seldom(&mut self, call: &Call, judge: &mut Judge<'_>) {
+        self.apply(call, judge);
+    }
+
     /// Something that the models look at and that is numbers only. A resume comes by itself, with what the log device held;
     /// and so does the end of the log.
-    #[inline]
+    #[inline(always)]
     pub(super) fn apply(&mut self, call: &Call, judge: &mut Judge<'_>) {
         if u16::from(call.code) != kind::PASS {
             self.recent.push(call);
@@ -368,24 +374,32 @@ impl Instance {
             let answers = (Answer::Happened(false), Answer::Happened(true));
             self.differs(call, Comparison::Mark, Some(region), answers, RESTS_ON_MARKS, judge);
         }
-        let flushed_legs = legs.is_some();
-        let differ = |ours: Answer, theirs: Answer| (ours != theirs).then_some((ours, theirs));
-        let kinds = kind.zip(predicted).map(|(kernel, model)| differ(Answer::Flush(kernel), Answer::Flush(model)));
-        let of_legs = legs_predicted.filter(|_| kind.is_some());
-        let of_legs = of_legs.map(|model| differ(Answer::Happened(flushed_legs), Answer::Happened(model)));
+        self.compare_flush(call, (Comparison::Flush, Answer::Flush), kind.zip(predicted), is_concurrent, judge);
         // A core log has no legs to flush.
-        let compared = if is_core { 1 } else { 2 };
-        for (comparison, outcome) in
-            [(Comparison::Flush, kinds), (Comparison::LegFlush, of_legs)].into_iter().take(compared)
-        {
-            match outcome {
-                None => judge.unknown(comparison),
-                Some(_) if is_concurrent => judge.concurrent(comparison),
-                Some(None) => judge.equal(comparison),
-                Some(Some(answers)) => {
-                    let difference = self.difference(call, comparison, None, answers, RESTS_ON_MARKS, judge);
-                    self.suspect(difference, Span::of(call), judge);
-                }
+        if !is_core {
+            let legs = kind.map(|_told| legs.is_some()).zip(legs_predicted);
+            self.compare_flush(call, (Comparison::LegFlush, Answer::Happened), legs, is_concurrent, judge);
+        }
+    }
+
+    /// What a flush did and what was predicted, if both are known.
+    #[inline]
+    fn compare_flush<T: Copy + PartialEq>(
+        &mut self,
+        call: &Call,
+        (comparison, answer): (Comparison, fn(T) -> Answer),
+        did_and_model: Option<(T, T)>,
+        is_concurrent: bool,
+        judge: &mut Judge<'_>,
+    ) {
+        match did_and_model {
+            None => judge.unknown(comparison),
+            Some(_) if is_concurrent => judge.concurrent(comparison),
+            Some((kernel, model)) if kernel == model => judge.equal(comparison),
+            Some((kernel, model)) => {
+                let answers = (answer(kernel), answer(model));
+                let difference = self.difference(call, comparison, None, answers, RESTS_ON_MARKS, judge);
+                self.suspect(difference, Span::of(call), judge);
             }
         }
     }
@@ -563,6 +577,7 @@ impl Instance {
 
     /// A certain difference.
     #[cold]
+    #[inline(never)]
     pub(super) fn differs(
         &mut self,
         call: &Call,

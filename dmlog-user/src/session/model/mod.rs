@@ -235,7 +235,7 @@ impl Models {
         let Some((instance, mut judge)) = self.instance(call, tally, inside) else {
             return self.count_unknown_answer(call, tally, inside);
         };
-        instance.apply(call, &mut judge);
+        instance.apply_seldom(call, &mut judge);
         match u16::from(call.code) {
             kind::RESUME => instance.resume(call, image, &mut judge),
             kind::DTR => {
