@@ -236,7 +236,7 @@ impl Instance {
 
     /// Something that the models look at and that is numbers only. A resume comes by itself, with what the log device held;
     /// and so does the end of the log.
-    #[inline(always)]
+    #[inline]
     pub(super) fn apply(&mut self, call: &Call, judge: &mut Judge<'_>) {
         if u16::from(call.code) != kind::PASS {
             self.recent.push(call);

@@ -37,10 +37,8 @@ pub(super) struct AskedBits {
     /// The log has just read its bits from a device, where somebody else may have written.
     reads_device: bool,
     parts: Vec<Bits>,
-    /// Regions of calls that may be in the bits or not.
-    met: Vec<Region>,
-    /// Any such call, those without a region included.
-    has_met: bool,
+    /// Regions of calls that may be in the bits or not, if there was any such call: some name no region.
+    met: Option<Vec<Region>>,
     inside: bool,
 }
 
@@ -57,8 +55,8 @@ impl Instance {
             was_read && self.facts.log_device.is_some() && self.facts.sync_option == Some(SyncOption::Default);
         let span = Span { from: call.time, to: call.time, tid: call.tid };
         let asked = self.asked_bits.get_or_insert_with(|| {
-            let (parts, met, inside) = (Vec::new(), Vec::new(), judge.inside);
-            Box::new(AskedBits { span, is_over: false, reads_device, parts, met, has_met: false, inside })
+            let (parts, inside) = (Vec::new(), judge.inside);
+            Box::new(AskedBits { span, is_over: false, reads_device, parts, met: None, inside })
         });
         if asked.parts.len() < PARTS_MAX {
             asked.parts.push(bits.clone());
@@ -81,9 +79,8 @@ impl Instance {
         let Some(mut asked) = self.asked_bits.take() else { return };
         if asked.is_over && asked.span.is_before(span) {
             self.take_over(*asked, judge);
-        } else if asked.met.len() < MET_MAX {
-            asked.met.extend(region);
-            asked.has_met = true;
+        } else if asked.met.as_ref().is_none_or(|met| met.len() < MET_MAX) {
+            asked.met.get_or_insert_default().extend(region);
             self.asked_bits = Some(asked);
         } else {
             asked.parts.iter().for_each(|_left_out| judge.concurrent(Comparison::Bits));
@@ -92,7 +89,8 @@ impl Instance {
 
     /// Takes over a snapshot: every call that may be in it has been told.
     fn take_over(&mut self, asked: AskedBits, judge: &mut Judge<'_>) {
-        let AskedBits { span, reads_device, parts, met, has_met, inside, is_over: _ } = asked;
+        let AskedBits { span, reads_device, parts, met, inside, is_over: _ } = asked;
+        let (has_met, met) = (met.is_some(), met.unwrap_or_default());
         // A flush that was under way when the capture began is not told, and sets flags at its end.
         let is_exact = !has_met && self.is_after_losses(&span);
         let Some(regions) = &mut self.regions else { return };

@@ -147,9 +147,9 @@ fn take_word(
             }
         }
         if kernel {
-            set.insert(region)
+            set.insert(region);
         } else {
-            set.remove(region)
+            set.remove(region);
         }
         if let Sets::Some(known) = &mut known {
             known.insert(region);
