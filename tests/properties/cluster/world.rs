@@ -14,7 +14,7 @@ use dmlog_user::log::region_set::RegionSet;
 use dmlog_user::log::userspace::reply::Answer;
 
 use super::choice::Choice;
-use super::kernel::{CopyState, Deed, Hashed, Kernel, Stage, at};
+use super::kernel::{Copy, CopyState, Deed, Hashed, Kernel, Stage, at};
 use super::ring::{Entry, Life, Ring, View, Wish, index};
 
 /// What a history is made of.
@@ -383,7 +383,11 @@ impl World {
                     self.tear(region, Torn::OneLeg);
                 }
             }
-            Deed::CopyFails(region) => self.tear(region, Torn::OneLeg),
+            Deed::CopyFails(region) => {
+                if self.overlapped[at(region)] {
+                    self.tear(region, Torn::OneLeg);
+                }
+            }
         }
     }
 
@@ -403,8 +407,9 @@ impl World {
         }
         host.reads.clear();
         let mut under_way = host.kernel.regions(Hashed::Writing);
-        let copy = host.kernel.copy.filter(|copy| copy.state == CopyState::Copying);
-        under_way.extend(copy.map(|copy| copy.region));
+        // A copy of equal legs leaves them equal wherever it stops, unless somebody writes there meanwhile.
+        let is_overlapped = |copy: &Copy| copy.state == CopyState::Copying && self.overlapped[at(copy.region)];
+        under_way.extend(host.kernel.copy.filter(is_overlapped).map(|copy| copy.region));
         for region in under_way {
             if self.choice.percent(70) {
                 self.tear(region, Torn::Lost(life));
