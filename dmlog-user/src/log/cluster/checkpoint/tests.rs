@@ -1,4 +1,4 @@
-//! States in chunks and back, and bytes that are none.
+//! States in chunks and back, bytes that are none, and what a replica makes of a recovery that was disturbed.
 
 use std::collections::{BTreeMap, BTreeSet};
 
