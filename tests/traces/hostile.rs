@@ -3,9 +3,11 @@
 use std::collections::HashMap;
 use std::sync::Arc;
 
-use arrow_array::{ArrayRef, Int64Array, RecordBatch, StringArray};
+use arrow_array::{Array as _, ArrayRef, BinaryArray, Int64Array, RecordBatch, StringArray};
 use arrow_ipc::writer::StreamWriter;
 use arrow_schema::{DataType, Field, Schema};
+use dmlog_common::record::kind;
+use dmlog_user::event::item::Item;
 use dmlog_user::trace::error::{Fault, TraceError};
 use dmlog_user::trace::reader::{Tail, TraceReader};
 use dmlog_user::trace::schema::{FACTS_KEY, VERSION_KEY};
@@ -69,6 +71,8 @@ fn damaged_headers_say_what_is_damaged() {
     let field = || vec![Field::new("a", DataType::Int64, false)];
     let error = error_of(&stream(&[(VERSION_KEY, "x"), (FACTS_KEY, "{}")], field(), vec![]));
     assert!(matches!(error, TraceError::Header { fault: Fault::Version }), "{error:?}");
+    let error = error_of(&stream(&[(VERSION_KEY, "1.x"), (FACTS_KEY, "{}")], field(), vec![]));
+    assert!(matches!(error, TraceError::Header { fault: Fault::Version }), "{error:?}");
     let error = error_of(&stream(&[(VERSION_KEY, "1.0"), (FACTS_KEY, "{")], field(), vec![]));
     assert!(matches!(error, TraceError::ReadFacts { .. }), "{error:?}");
     let error = error_of(&stream(&[(VERSION_KEY, "1.0"), (FACTS_KEY, "{}")], field(), vec![]));
@@ -114,6 +118,58 @@ fn columns_of_a_newer_minor_version_are_skipped() {
     assert!(outcome.error.is_none(), "{:?}", outcome.error);
     assert_eq!(outcome.items, items);
     assert_eq!(outcome.tail, Tail::Clean);
+}
+
+/// A trace again, each batch with the columns that `change` makes of its own.
+fn rewritten(file: &[u8], schema: &Arc<Schema>, mut change: impl FnMut(usize, &mut Vec<ArrayRef>)) -> Vec<u8> {
+    let source = arrow_ipc::reader::StreamReader::try_new(file, None).unwrap();
+    let mut writer = StreamWriter::try_new(Vec::new(), schema).unwrap();
+    for (number, batch) in source.enumerate() {
+        let mut columns = batch.unwrap().columns().to_vec();
+        change(number, &mut columns);
+        writer.write(&RecordBatch::try_new(Arc::clone(schema), columns).unwrap()).unwrap();
+    }
+    writer.finish().unwrap();
+    writer.into_inner().unwrap()
+}
+
+fn schema_of(file: &[u8]) -> Arc<Schema> {
+    arrow_ipc::reader::StreamReader::try_new(file, None).unwrap().schema()
+}
+
+/// The column that 1.1 added is the last one.
+#[test]
+fn a_trace_must_have_the_columns_of_its_version() {
+    let file = trace(&items(), 40, true);
+    let whole = schema_of(&file);
+    let fields: Vec<_> = whole.fields().iter().filter(|field| field.name() != "bits").cloned().collect();
+    let schema = Arc::new(Schema::new_with_metadata(fields, whole.metadata().clone()));
+    let error = error_of(&rewritten(&file, &schema, |_, columns| drop(columns.pop())));
+    assert!(matches!(error, TraceError::Header { fault: Fault::Column { column: "bits" } }), "{error:?}");
+}
+
+#[test]
+fn the_column_that_a_minor_version_added_is_sealed_too() {
+    let items = items();
+    let file = trace(&items, 40, true);
+    let holding = items.iter().position(|item| matches!(item, Item::Event(event) if event.op.code() == kind::BITS));
+    let batch = holding.unwrap() / 40;
+    let changed = rewritten(&file, &schema_of(&file), |number, columns| {
+        if number == batch {
+            let bits = columns.pop().unwrap();
+            let bits = bits.as_any().downcast_ref::<BinaryArray>().unwrap();
+            let other =
+                bits.iter().map(|bytes| bytes.map(|bytes| bytes.iter().map(|byte| byte ^ 1).collect::<Vec<u8>>()));
+            columns.push(Arc::new(other.collect::<BinaryArray>()));
+        }
+    });
+    let outcome = read(&changed);
+    let fault = outcome.error;
+    assert!(
+        matches!(fault, Some(TraceError::Corrupt { batch: at, fault: Fault::SealChecksum { .. }, .. }) if at == batch as u64),
+        "{fault:?}"
+    );
+    assert_eq!(outcome.items, items[..batch * 40]);
 }
 
 /// What `arrow-ipc` reads from a trace is what this reader reads: the files are what they claim to be.
