@@ -8,11 +8,15 @@ use serde_json::Value;
 
 use crate::pyarrow::python;
 
-/// Committed traces of schema version 1.
+/// Versions of the trace schema that have committed traces.
+const VERSIONS: [&str; 2] = ["v1", "v1.1"];
+
+/// Committed traces of all versions.
 pub(crate) fn recordings() -> Vec<PathBuf> {
-    let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("../tests/traces/data/v1");
-    let mut paths: Vec<PathBuf> = std::fs::read_dir(folder)
-        .unwrap()
+    let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("../tests/traces/data");
+    let mut paths: Vec<PathBuf> = VERSIONS
+        .iter()
+        .flat_map(|version| std::fs::read_dir(folder.join(version)).unwrap())
         .map(|entry| entry.unwrap().path())
         .filter(|path| path.extension().is_some_and(|extension| extension == "dmlog"))
         .collect();
@@ -68,6 +72,16 @@ fn pyarrow_and_the_report_count_the_same_in_real_traces() {
         assert_eq!(read["seals"]["wrong"], 0, "{}", path.display());
         assert_eq!(read["seals"]["ended"], true, "{}", path.display());
         assert_eq!(report["capture"]["kernel_release"], read["facts"]["kernel_release"], "{}", path.display());
+    }
+}
+
+/// 1.1 brought the bits of logs: one snapshot at the resume, at least.
+#[test]
+fn real_traces_have_the_bits_that_their_version_has() {
+    for path in recordings() {
+        let bits = ops(&report(&path)).get("bits").copied().unwrap_or(0);
+        let is_old = path.parent().unwrap().ends_with("v1");
+        assert!(if is_old { bits == 0 } else { bits >= 3 && bits % 3 == 0 }, "{}: {bits}", path.display());
     }
 }
 

@@ -14,9 +14,10 @@ use dmlog_user::event::bits::{Bits, Bitset, LogState};
 use dmlog_user::event::ids::Region;
 use dmlog_user::event::op::{LogOp, Op};
 
-use crate::support::mirrors::{LogKind, Other, in_sync_ratio, wait_in_sync};
+use crate::support::mirrors::{self, LogKind, Mirror, Other, in_sync_ratio, wait_in_sync};
 use crate::support::recorder::{Recorder, Trace, trace_path};
-use crate::support::run;
+use crate::support::write::{Direct, WRITE_SECTORS};
+use crate::support::{kernel, out_dir, run};
 
 /// Smallest region that takes whole blocks of the page cache.
 const REGION_SECTORS: u64 = 8;
@@ -276,6 +277,49 @@ fn check(case: Case, arguments: &[&str]) {
     assert_eq!(resumed.parts as u64, if case.regions <= 512 { 1 } else { case.regions.div_ceil(32_768) });
 }
 
+/// From the bits of the resume, what is recorded behind them leads to the bits that the log device holds in the end.
+fn check_life(kind: LogKind) {
+    let name = format!("bits-{}", kind.name());
+    let path = trace_path(&name);
+    let recorder = Recorder::start(&path, &[]);
+    let mirror = Mirror::create(&name, kind, 0);
+    mirror.wait_in_sync();
+    let device = Direct::open(&mirror.path());
+    // Some regions twice, so that a mark finds the region in sync that was written before.
+    for number in 0..48 {
+        device.write(number * 5 % FEW * mirrors::REGION_SECTORS + number * WRITE_SECTORS);
+    }
+    drop(device);
+    mirror.remove();
+    let (trace, _) = stop(recorder);
+    let [resumed] = &after_resumes(&trace, FEW)[..] else { panic!("one resume, one snapshot") };
+    let all = [true; FEW as usize];
+    let none = [false; FEW as usize];
+    // A log device without a header is a log of no regions.
+    resumed.check(if kind == LogKind::Core { &all } else { &none }, &none, &none);
+    let (mut clean, mut in_sync) = (resumed.clean.clone(), resumed.in_sync.clone());
+    let mut marks = 0;
+    for event in trace.events().skip(resumed.place) {
+        let Op::Log(_, op) = &event.op else { continue };
+        let (bits, region, bit) = match op {
+            LogOp::MarkRegion { region } => (&mut clean, region, false),
+            LogOp::ClearRegion { region } => (&mut clean, region, true),
+            LogOp::SetRegionSync { region, in_sync: bit } => (&mut in_sync, region, *bit),
+            _ => continue,
+        };
+        marks += u32::from(!bit);
+        bits[usize::try_from(region.0).unwrap_or(usize::MAX)] = bit;
+    }
+    assert!(marks > 0, "writes mark regions");
+    assert_same("clean in the end", &clean, &all);
+    assert_same("in_sync in the end", &in_sync, &all);
+    if kind == LogKind::Disk {
+        assert_same("log device", &read_log(FEW), &clean);
+    }
+    let example = out_dir().join(format!("{}-{}.dmlog", kind.name(), kernel()));
+    std::fs::copy(&path, &example).unwrap_or_else(|error| panic!("`{}`: {error}", example.display()));
+}
+
 const CORE: Case =
     Case { name: "bits", kind: LogKind::Core, regions: FEW, region_sectors: REGION_SECTORS, nosync: false };
 const DISK: Case = Case { kind: LogKind::Disk, ..CORE };
@@ -309,6 +353,16 @@ fn bits_of_a_large_disk_log() {
 #[test]
 fn bits_of_a_large_disk_log_probed_by_kprobe() {
     check(Case { regions: MANY, ..DISK }, &["--probe", "kprobe"]);
+}
+
+#[test]
+fn bits_of_a_core_log_through_its_life() {
+    check_life(LogKind::Core);
+}
+
+#[test]
+fn bits_of_a_disk_log_through_its_life() {
+    check_life(LogKind::Disk);
 }
 
 #[test]
