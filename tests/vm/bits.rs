@@ -46,7 +46,9 @@ impl Held {
         Self(name)
     }
 
-    fn release(self) {}
+    fn release(self) {
+        drop(self);
+    }
 }
 
 impl Drop for Held {
@@ -293,8 +295,8 @@ fn check_life(kind: LogKind) {
     mirror.remove();
     let (trace, _) = stop(recorder);
     let [resumed] = &after_resumes(&trace, FEW)[..] else { panic!("one resume, one snapshot") };
-    let all = [true; FEW as usize];
-    let none = [false; FEW as usize];
+    let regions = usize::try_from(FEW).unwrap();
+    let (all, none) = (vec![true; regions], vec![false; regions]);
     // A log device without a header is a log of no regions.
     resumed.check(if kind == LogKind::Core { &all } else { &none }, &none, &none);
     let (mut clean, mut in_sync) = (resumed.clean.clone(), resumed.in_sync.clone());

@@ -185,7 +185,7 @@ fn check_numbers(trace: &Trace, counts: &Counts, kind: LogKind) {
     match kind {
         LogKind::Core => assert!(core > 0 && disk == [0; 3], "a core mirror: {core} and {disk:?}"),
         LogKind::Disk => {
-            assert!(core == 0 && disk.iter().all(|count| *count > 0), "a disk mirror: {core} and {disk:?}")
+            assert!(core == 0 && disk.iter().all(|count| *count > 0), "a disk mirror: {core} and {disk:?}");
         }
     }
 }

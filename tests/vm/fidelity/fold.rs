@@ -2,6 +2,7 @@
 
 use std::collections::BTreeMap;
 
+use dmlog_user::event::call::Call;
 use dmlog_user::event::ids::{LogId, Region};
 use dmlog_user::event::item::Item;
 use dmlog_user::event::op::{LogOp, Op};
@@ -50,18 +51,25 @@ impl Fold {
     fn apply(&mut self, item: &Item) {
         self.models.apply_loss(item);
         let Item::Event(event) = item else { return };
+        let call = Call::of(event);
         match &event.op {
-            // A device that is gone by the time it is looked up has no name.
-            Op::Identity(identity) if !identity.name.is_empty() => {
-                self.names.insert(event.log, identity.name.clone());
+            Op::Identity(identity) => {
+                // A device that is gone by the time it is looked up has no name.
+                if !identity.name.is_empty() {
+                    self.names.insert(event.log, identity.name.clone());
+                }
+                self.models.identify(&call, identity, &mut self.tally, true);
             }
+            Op::Bits(bits) => self.models.snapshot_bits(&call, bits, &mut self.tally, true),
             Op::Log(_, LogOp::Dtr) => {
                 let name = self.names.get(&event.log).cloned().unwrap_or_default();
                 self.left.insert(name, self.models.on_device(event.log));
+                self.models.apply(&call, &mut self.tally, true);
             }
-            _ => {}
+            Op::Log(..) | Op::RegionHash(_) | Op::Mirror(_) | Op::Consult { .. } => {
+                self.models.apply(&call, &mut self.tally, true);
+            }
         }
-        self.models.apply(event, &mut self.tally, true);
     }
 
     fn rows(&self) -> Rows {

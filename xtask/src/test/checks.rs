@@ -28,6 +28,10 @@ pub(crate) fn lint() -> Result<Tally> {
     let mut clippy = process::cargo(&root);
     clippy.args(["clippy", "--quiet", "--workspace", "--exclude", BPF_PACKAGE, "--all-targets"]);
     count(&mut tally, "clippy", process::succeeds(clippy.args(["--", "-D", "warnings"]))?);
+    // `--all-targets` leaves out tests with `test = false`, which are those that run in guests.
+    let mut clippy = process::cargo(&root);
+    clippy.args(["clippy", "--quiet", "--package", "dmlog-user", "--test", "vm"]);
+    count(&mut tally, "clippy of guest tests", process::succeeds(clippy.args(["--", "-D", "warnings"]))?);
     lint_bpf(&root, &mut tally)?;
     Ok(tally)
 }
