@@ -295,8 +295,7 @@ fn check_life(kind: LogKind) {
     mirror.remove();
     let (trace, _) = stop(recorder);
     let [resumed] = &after_resumes(&trace, FEW)[..] else { panic!("one resume, one snapshot") };
-    let regions = usize::try_from(FEW).unwrap();
-    let (all, none) = (vec![true; regions], vec![false; regions]);
+    let (all, none): (Vec<bool>, Vec<bool>) = (0..FEW).map(|_region| (true, false)).unzip();
     // A log device without a header is a log of no regions.
     resumed.check(if kind == LogKind::Core { &all } else { &none }, &none, &none);
     let (mut clean, mut in_sync) = (resumed.clean.clone(), resumed.in_sync.clone());

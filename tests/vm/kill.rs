@@ -74,7 +74,7 @@ fn every_sealed_batch_of_a_killed_recorder_reads_back() {
     assert!(sealed > 0 && events > 0, "no kill came after a seal: {sealed} batches, {events} events");
     assert!(load.writes() > 0);
     drop(load);
-    println!("kill: {} kills, {sealed} sealed batches, {events} events, {torn} torn tails", KILLS);
+    println!("kill: {KILLS} kills, {sealed} sealed batches, {events} events, {torn} torn tails");
     let complaints = kernel_complaints();
     assert!(complaints.is_empty(), "the kernel complains: {complaints:#?}");
 }

@@ -84,6 +84,7 @@ impl Counter {
     }
 
     /// Waits until nothing has been called for a while.
+    #[expect(clippy::unused_self, reason = "only while it counts")]
     pub(crate) fn wait_rest(&self) {
         let end = Instant::now() + DEADLINE;
         let (mut last, mut since) = (entries(), Instant::now());

@@ -84,7 +84,7 @@ impl Mirror {
     fn erase_log(&self) {
         let path = format!("/dev/ram{}", self.first_disk + 2);
         let written = OpenOptions::new().write(true).open(&path).and_then(|mut device| {
-            device.write_all(&[0; 64 << 10])?;
+            device.write_all(&vec![0; 64 << 10])?;
             device.sync_all()
         });
         written.unwrap_or_else(|error| panic!("`{path}` cannot be erased: {error}"));
