@@ -2,14 +2,16 @@
 //! thread, and prints what each time took as JSON.
 #![expect(clippy::print_stdout, reason = "a program for developers that talks to another program")]
 
-use std::fs;
+use std::fs::{self, File};
 use std::hint::black_box;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::time::Instant;
 
 use anyhow::{Context as _, Result, bail};
 use clap::{Parser, ValueEnum};
 use dmlog_user::event::call::Row;
+use dmlog_user::event::ids::MonoNs;
+use dmlog_user::session::cursor::Cursor;
 use dmlog_user::session::{Session, Settings};
 use dmlog_user::trace::reader::TraceReader;
 use serde::Serialize;
@@ -37,7 +39,13 @@ enum Work {
     Fold,
     /// The same, with a second thread that reads ahead; `cpu_ns` is that of the thread that works longer
     Ahead,
+    /// To the end once, which leaves keyframes behind, and then to random times: the first run is the way to the end, each
+    /// further one is a jump
+    Jump,
 }
+
+/// Jumps that are timed.
+const JUMPS: usize = 100;
 
 /// One run.
 #[derive(Debug, Serialize)]
@@ -51,26 +59,58 @@ struct Run {
 
 fn main() -> Result<()> {
     let Cli { file, work, runs } = Cli::parse();
-    let trace = fs::read(&file).with_context(|| format!("`{}` cannot be read", file.display()))?;
-    let mut measured = Vec::new();
-    for _ in 0..runs {
-        let (wall, cpu_ns, all_ns) = (Instant::now(), on_cpu_ns()?, all_on_cpu_ns()?);
-        let events = match work {
-            Work::Seals => seals(&trace)?,
-            Work::Read => read(&trace)?,
-            Work::Fold => fold(&trace, false)?,
-            Work::Ahead => fold(&trace, true)?,
-        };
-        let wall_ns = u64::try_from(wall.elapsed().as_nanos()).context("that took centuries")?;
-        let (own_ns, all_ns) = (on_cpu_ns()? - cpu_ns, all_on_cpu_ns()? - all_ns);
-        let cpu_ns = match work {
-            Work::Ahead => own_ns.max(all_ns.saturating_sub(own_ns)),
-            Work::Seals | Work::Read | Work::Fold => own_ns,
-        };
-        measured.push(Run { events, wall_ns, cpu_ns });
-    }
+    let trace = || fs::read(&file).with_context(|| format!("`{}` cannot be read", file.display()));
+    let measured = match work {
+        Work::Seals => repeat(runs, &trace()?, seals)?,
+        Work::Read => repeat(runs, &trace()?, read)?,
+        Work::Fold => repeat(runs, &trace()?, |trace| fold(trace, false))?,
+        Work::Ahead => repeat(runs, &trace()?, |trace| fold(trace, true))?,
+        Work::Jump => jumps(&file)?,
+    };
     println!("{}", serde_json::to_string(&measured).context("numbers have a JSON form")?);
     Ok(())
+}
+
+fn repeat(runs: u32, trace: &[u8], work: impl Fn(&[u8]) -> Result<u64>) -> Result<Vec<Run>> {
+    (0..runs).map(|_run| timed(|| work(trace))).collect()
+}
+
+/// How long some work takes; it returns how many events it went over.
+fn timed(work: impl FnOnce() -> Result<u64>) -> Result<Run> {
+    let (wall, own_ns, all_ns) = (Instant::now(), on_cpu_ns()?, all_on_cpu_ns()?);
+    let events = work()?;
+    let wall_ns = u64::try_from(wall.elapsed().as_nanos()).context("that took centuries")?;
+    let (own_ns, all_ns) = (on_cpu_ns()? - own_ns, all_on_cpu_ns()? - all_ns);
+    // With two threads the one that works longer counts; the clock of the other one is a coarse one.
+    let other_ns = all_ns.saturating_sub(own_ns);
+    Ok(Run { events, wall_ns, cpu_ns: own_ns.max(other_ns) })
+}
+
+/// As somebody who looks around in a trace: from the file, through the cursor.
+fn jumps(file: &Path) -> Result<Vec<Run>> {
+    let open = || File::open(file).with_context(|| format!("`{}` cannot be opened", file.display()));
+    let mut cursor = Cursor::with_settings(TraceReader::new(open()?)?, Settings::default());
+    let first = cursor.next_item()?.context("an empty trace")?.time();
+    let mut runs = vec![timed(|| {
+        cursor.seek(MonoNs(u64::MAX))?;
+        Ok(cursor.position())
+    })?];
+    cursor.step_back()?;
+    let length = cursor.time().0.saturating_sub(first.0).max(1);
+    let mut random: u64 = 0x9e37_79b9_7f4a_7c15;
+    for _ in 0..JUMPS {
+        // Xorshift: every run of the bench goes to the same places.
+        random ^= random << 13;
+        random ^= random >> 7;
+        random ^= random << 17;
+        let to = MonoNs(first.0 + random % length);
+        let before = cursor.position();
+        runs.push(timed(|| {
+            cursor.seek(to)?;
+            Ok(cursor.position().abs_diff(before))
+        })?);
+    }
+    Ok(runs)
 }
 
 fn seals(trace: &[u8]) -> Result<u64> {

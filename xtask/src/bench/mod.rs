@@ -29,7 +29,7 @@ pub(crate) struct BenchArgs {
     /// Events of the trace, for benches that read one
     #[arg(long, default_value_t = replay::EVENTS)]
     events: u64,
-    /// Memory of one large replay instead of speed
+    /// Memory of one large replay and jumps within it, instead of speed
     #[arg(long)]
     memory: bool,
 }

@@ -34,7 +34,7 @@ const MEMORY_EVENTS: u64 = 100_000_000;
 const MEMORY_REGIONS: u64 = 1 << 20;
 const SPEED: &str = "M events/s";
 
-/// Measures speed, or with `memory` the memory of one large replay.
+/// Measures speed, or with `memory` the memory of one large replay and jumps within it.
 pub(crate) fn measure(events: u64, memory: bool) -> Result<Report> {
     setup::ensure(&Scope::peers())?;
     let build = ["build", "--release", "--package", "dmlog-user", "--no-default-features", "--bins"];
@@ -116,14 +116,34 @@ fn memory_figures(program: &Path) -> Result<Vec<Figure>> {
             .arg(&trace),
     );
     let run = made.and_then(|()| timed(program, &["report".as_ref(), trace.as_os_str()]));
+    let jumps = synth::build_example("replay").and_then(|replay| inner(&replay, &trace, "jump", true));
     // Nearly a gigabyte, which nobody needs twice.
     fs::remove_file(&trace).with_context(|| format!("`{}` cannot be removed", trace.display()))?;
-    let run = run?;
+    let (run, jumps) = (run?, jumps?);
+    let (to_end, jumps) = jumps.split_first().context("the program did not go to the end")?;
+    let mut jumps_ms: Vec<f64> = jumps.iter().map(|run| run.wall_ns as f64 / 1e6).collect();
+    jumps_ms.sort_by(f64::total_cmp);
+    let jump = |what: &str, percent: usize| {
+        let place = jumps_ms.len() * percent / 100;
+        let value = jumps_ms.get(place).or(jumps_ms.last()).copied();
+        let what = format!("jump to a random time in it, {what} of {} jumps, on the clock", jumps_ms.len());
+        Figure::from_runs(&what, value.into_iter().collect(), "ms", Some(200.0), None)
+    };
     let what = format!("peak memory, {} M events over 1 Mi regions", MEMORY_EVENTS / 1_000_000);
     let speed = MEMORY_EVENTS as f64 / run.cpu_s / 1e6;
     Ok(vec![
         Figure::from_runs(&what, vec![run.peak_mib], "MiB", Some(256.0), None),
         Figure::from_runs("read and fold of it", vec![speed], SPEED, None, None),
+        Figure::from_runs(
+            "the cursor's way to its end, which leaves keyframes",
+            vec![to_end.events as f64 / to_end.cpu_ns as f64 * 1e3],
+            SPEED,
+            None,
+            None,
+        ),
+        jump("median", 50),
+        jump("99th percentile", 99),
+        jump("slowest", 100),
     ])
 }
 
