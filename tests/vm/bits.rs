@@ -32,6 +32,11 @@ const HEADER: [u32; 2] = [0x4d69_5272, 2];
 /// Length of direct reads.
 const BLOCK: usize = 4096;
 
+/// The functions whose programs read bits, which are attached to sooner than all. What a life of a log needs beside them is
+/// left to the tests of lives.
+const READ_BITS: [&str; 8] =
+    ["--hook", "core_resume", "--hook", "disk_resume", "--hook", "core_status", "--hook", "disk_status"];
+
 /// Legs and log device of the tests.
 const LEG_0: &str = "/dev/ram0";
 const LEG_1: &str = "bits-leg";
@@ -221,6 +226,7 @@ fn after_resumes(trace: &Trace, regions: u64) -> Vec<Snapshot> {
 }
 
 fn check(case: Case, arguments: &[&str]) {
+    let arguments = &[&READ_BITS[..], arguments].concat();
     let none = vec![false; usize::try_from(case.regions).unwrap_or(0)];
     let all = vec![true; none.len()];
     let (clean, in_sync) = match (case.kind, case.nosync) {
@@ -247,7 +253,7 @@ fn check(case: Case, arguments: &[&str]) {
 
     // The second one comes upon it, asks, and sees the region whose recovery hangs.
     let filter = ["-d", case.name];
-    let recorder = Recorder::start(&path, &[arguments, &filter].concat());
+    let recorder = Recorder::start(&path, &[&arguments[..], &filter].concat());
     let (held, mirror) = held_mirror;
     held.release();
     wait_in_sync(case.name);
@@ -370,7 +376,7 @@ fn bits_of_a_disk_log_through_its_life() {
 fn a_log_with_more_regions_than_a_snapshot_is_cut_and_says_so() {
     let regions = u64::from(dmlog_common::record::BITS_REGIONS_MAX) + 5;
     let case = Case { regions, region_sectors: 2, nosync: true, ..CORE };
-    let recorder = Recorder::start(&trace_path("bits"), &[]);
+    let recorder = Recorder::start(&trace_path("bits"), &READ_BITS);
     let mirror = Other::create(case.name, &case.table("/dev/ram1"));
     drop(mirror);
     let (trace, _) = stop(recorder);

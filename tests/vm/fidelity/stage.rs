@@ -16,7 +16,7 @@ use crate::support::device::Device;
 use crate::support::mirrors::{REGION_SECTORS, prepare};
 use crate::support::recorder::{Recorder, Trace, trace_path};
 use crate::support::write::Direct;
-use crate::support::{is_preemptible, kernel, out_dir, run};
+use crate::support::{kernel, out_dir, run};
 
 /// A log device after its mirror is gone.
 #[derive(Debug)]
@@ -59,9 +59,7 @@ impl Stage {
     pub(super) fn start(name: &'static str) -> Self {
         prepare();
         let path = trace_path(&format!("fidelity-{name}"));
-        // Where tasks are preempted in kernel code, fentry leaves calls out now and then, which the trace says; kprobes do not.
-        let arguments: &[&str] = if is_preemptible() { &["--probe", "kprobe"] } else { &[] };
-        let recorder = Recorder::start(&path, arguments);
+        let recorder = Recorder::start(&path, &[]);
         Self { name, recorder, path, scenarios: Vec::new() }
     }
 
