@@ -93,7 +93,7 @@ pub enum ArgumentError {
     #[error("Invalid mirror log argument count")]
     InvalidCount,
     /// No module offers this log type.
-    #[error("Error creating mirror dirty log: unknown log type `{name}`")]
+    #[error("Error creating mirror dirty log: unknown log type `{}`", .name.escape_debug())]
     UnknownType {
         /// As it was written.
         name: String,
@@ -105,13 +105,13 @@ pub enum ArgumentError {
     #[error("wrong number of arguments to disk dirty region log")]
     DiskCount,
     /// The last argument is neither `sync` nor `nosync`; `block_on_error` of old tables is one of those.
-    #[error("unrecognised sync argument to dirty region log: {word}")]
+    #[error("unrecognised sync argument to dirty region log: {}", .word.escape_debug())]
     SyncWord {
         /// As it was written.
         word: String,
     },
     /// Not a number, not a power of two, below 2 sectors or above the target's length.
-    #[error("invalid region size {text}")]
+    #[error("invalid region size {}", .text.escape_debug())]
     RegionSize {
         /// As it was written.
         text: String,
@@ -120,7 +120,7 @@ pub enum ArgumentError {
     #[error("region count exceeds limit of {REGION_COUNT_MAX}")]
     RegionCount,
     /// The area for header and bits does not fit.
-    #[error("log device {log_dev} too small: need {area_bytes} bytes")]
+    #[error("log device {} too small: need {area_bytes} bytes", .log_dev.escape_debug())]
     LogDeviceTooSmall {
         /// Device as the status names it.
         log_dev: String,

@@ -52,7 +52,7 @@ pub enum ConstructorError {
     #[error("the constructor string does not begin with the target's length in sectors")]
     Length,
     /// No daemon has this log.
-    #[error("log type `{name}` is not known; `core`, `disk`, `clustered-core` and `clustered-disk` are")]
+    #[error("log type `{}` is not known; `core`, `disk`, `clustered-core` and `clustered-disk` are", .name.escape_debug())]
     UnknownLog {
         /// As it was written.
         name: String,
@@ -126,6 +126,11 @@ mod tests {
         assert_eq!(refused("core 1024"), ConstructorError::Length);
         assert_eq!(refused("32768 striped 1"), ConstructorError::UnknownLog { name: "striped".to_owned() });
         let source = ArgumentError::RegionSize { text: "1000".to_owned() };
+        // It comes from another machine, and errors go to terminals.
+        assert_eq!(
+            refused("32768 a\u{1b}k 1").to_string(),
+            "log type `a\\u{1b}k` is not known; `core`, `disk`, `clustered-core` and `clustered-disk` are"
+        );
         assert_eq!(refused("32768 core 1000"), ConstructorError::Arguments { source });
     }
 }
