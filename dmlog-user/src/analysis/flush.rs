@@ -20,7 +20,11 @@ pub const CARRIED_REGIONS_MAX: usize = 8;
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct Carried {
     marks: u64,
-    clears: u64,
+    /// Regions that were cleared.
+    pub(super) clears: u64,
+    /// When the first one was, and how much later the others were, together.
+    first_clear_ns: u64,
+    later_clears_ns: u64,
     first: [u64; CARRIED_REGIONS_MAX],
 }
 
@@ -36,8 +40,20 @@ impl Carried {
     }
 
     /// A region was cleared.
-    pub fn clear(&mut self) {
+    pub fn clear(&mut self, time: MonoNs) {
+        if self.clears == 0 {
+            self.first_clear_ns = time.0;
+        }
         self.clears += 1;
+        let later_ns = time.0.saturating_sub(self.first_clear_ns);
+        self.later_clears_ns = self.later_clears_ns.saturating_add(later_ns);
+    }
+
+    /// How long ago the first clear was, and how long ago all were, together.
+    pub(super) fn clear_lags(&self, time: MonoNs) -> (u64, u64) {
+        let oldest_ns = time.0.saturating_sub(self.first_clear_ns);
+        let sum_ns = oldest_ns.saturating_mul(self.clears).saturating_sub(self.later_clears_ns);
+        (oldest_ns, sum_ns)
     }
 
     /// Marks since the last flush that succeeded.
@@ -57,10 +73,14 @@ impl Carried {
 pub struct FlushSeen {
     /// Its log.
     pub log: LogId,
+    /// Thread that ran it.
+    pub tid: u32,
     /// When it was over.
     pub time: MonoNs,
     /// How long it took.
     pub duration_ns: Option<u64>,
+    /// How much of that was the flush of the legs, if there was one and it was seen.
+    pub leg_flush_ns: Option<u64>,
     /// What it did; `None` where the capture could not tell.
     pub kind: Option<FlushKind>,
     /// 0 or a negative errno.
@@ -293,7 +313,16 @@ mod tests {
 
     fn flush(time: u64, duration_ns: u64, kind: Option<FlushKind>, result: i32) -> FlushSeen {
         let carried = Carried::default();
-        FlushSeen { log: LogId(1), time: MonoNs(time), duration_ns: Some(duration_ns), kind, result, carried }
+        FlushSeen {
+            log: LogId(1),
+            tid: 7,
+            time: MonoNs(time),
+            duration_ns: Some(duration_ns),
+            leg_flush_ns: None,
+            kind,
+            result,
+            carried,
+        }
     }
 
     #[test]
@@ -319,7 +348,7 @@ mod tests {
         for region in 10..20 {
             carried.mark(Region(region));
         }
-        carried.clear();
+        carried.clear(MonoNs(1));
         let slow = FlushSeen { carried, ..flush(5_000_000, 1_000_000, Some(FlushKind::Dirtied), -5) };
         for n in 0..500 {
             flushes.observe(&flush(n, n, Some(FlushKind::Dirtied), 0));

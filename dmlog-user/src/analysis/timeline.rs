@@ -116,8 +116,10 @@ mod tests {
     fn flush(start: u64, end: u64, kind: FlushKind) -> FlushSeen {
         FlushSeen {
             log: LogId(1),
+            tid: 7,
             time: MonoNs(end),
             duration_ns: Some(end - start),
+            leg_flush_ns: None,
             kind: Some(kind),
             result: 0,
             carried: Carried::default(),

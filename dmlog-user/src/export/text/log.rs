@@ -1,16 +1,16 @@
-//! The part of one mirror that is about its log: flushes, regions, recovery, and the daemon of a userspace log.
+//! The part of one mirror that is about its log: flushes, recovery, and the daemon of a userspace log.
 
 use super::device::{PERCENTILES, heading, list, percentiles};
 use crate::analysis::catalogue::{
-    CLEARS, CLEARS_CARRIED, COUNT, DURATION, ERRORS, FIRST_REGIONS, FIRST_SECTOR, FLUSHES_PER_WRITE, LAST_SECTOR,
-    MARKS, MARKS_CARRIED, MARKS_PER_FLUSH, RATE, RE_MARKS, REGION, RESULT, START_TIME, WRITE_BYTES, WRITES,
+    CLEARS_CARRIED, COUNT, DURATION, ERRORS, FIRST_REGIONS, FLUSHES_PER_WRITE, MARKS_CARRIED, MARKS_PER_FLUSH, RATE,
+    RESULT, START_TIME,
 };
 use crate::analysis::consults::ConsultSummary;
 use crate::analysis::flush::FlushSummary;
 use crate::analysis::recovery::RecoverySummary;
-use crate::export::number::{bytes, bytes_per_s, count, counted, duration, error, moment, per_s};
-use crate::export::table::{MISSING, Table, note};
-use crate::session::snapshot::{DeviceSnapshot, RegionsSnapshot};
+use crate::export::number::{bytes, bytes_per_s, count, duration, error, moment, per_s};
+use crate::export::table::{Table, note};
+use crate::session::snapshot::DeviceSnapshot;
 
 pub(super) fn flushes(flush: &FlushSummary, out: &mut String) {
     if flush.kinds.is_empty() {
@@ -63,53 +63,6 @@ fn spoken_kind(kind: &str) -> &str {
         "no_op" => "no-op",
         other => other,
     }
-}
-
-pub(super) fn regions(regions: &RegionsSnapshot, out: &mut String) {
-    let totals = &regions.totals;
-    if totals.marks + totals.clears == 0 {
-        return;
-    }
-    heading("Regions", out);
-    note(
-        &format!(
-            "{} of {}, {}; {} (marked again within 1 s of the clear)",
-            counted(totals.marks, "mark"),
-            counted(totals.marked_regions, "region"),
-            counted(totals.clears, "clear"),
-            counted(totals.re_marks, "re-mark"),
-        ),
-        out,
-    );
-    if totals.other.marks + totals.other.clears > 0 {
-        note(
-            &format!(
-                "more regions than are told apart: {} marks and {} clears are of regions that are not listed",
-                count(totals.other.marks),
-                count(totals.other.clears),
-            ),
-            out,
-        );
-    }
-    if regions.most_marked.is_empty() {
-        return;
-    }
-    let mut table = Table::default().numbers(&[REGION, FIRST_SECTOR, LAST_SECTOR, MARKS, CLEARS, RE_MARKS, WRITES]);
-    table = table.number(WRITE_BYTES);
-    for region in &regions.most_marked {
-        let sector = |sector: Option<u64>| sector.map_or_else(|| MISSING.to_owned(), |sector| sector.to_string());
-        table.row(vec![
-            region.region.to_string(),
-            sector(region.sectors.map(|range| range.first_sector)),
-            sector(region.sectors.map(|range| range.last_sector)),
-            count(region.marks),
-            count(region.clears),
-            count(region.re_marks),
-            count(region.writes),
-            bytes(region.write_bytes),
-        ]);
-    }
-    table.render(out);
 }
 
 pub(super) fn recovery(recovery: &RecoverySummary, device: &DeviceSnapshot, out: &mut String) {
