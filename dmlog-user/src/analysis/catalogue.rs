@@ -112,6 +112,11 @@ metrics! {
     MARKS_PER_FLUSH "marks_per_dirtied_flush" Mean "marks per dirtied flush with marks";
     FLUSHES_PER_WRITE "io_flushes_per_write" Mean "flushes with I/O per write";
     CLEARS_CARRIED "clears_carried" Count "clears";
+    PASS_TO_FLUSH "pass_to_flush_ns" Nanoseconds "in pass";
+    LEG_FLUSH_TIME "leg_flush_ns" Nanoseconds "legs";
+    LOG_WRITE_TIME "log_write_ns" Nanoseconds "log";
+    WAITED "writes_waited" Count "writes";
+    LONGEST_WAIT "longest_wait_ns" Nanoseconds "longest wait";
     FIRST_REGIONS "first_regions" Index "first regions";
 
     REGION "region" Index "region";
@@ -138,7 +143,7 @@ metrics! {
     FLUSH_WAIT_SHARE "dirtied_flush_wait_ratio" Ratio "waiting for dirtied flushes";
     WRITES_WAITED "writes_that_waited" Count "writes held up by a dirtied flush";
     WRITES_SPLIT "writes_split" Count "writes with all three parts known";
-    PASS_SHARE "pass_wait_ratio" Ratio "waiting for the worker";
+    PASS_SHARE "pass_wait_ratio" Ratio "the worker's pass";
     OWN_FLUSH_SHARE "flush_wait_ratio" Ratio "mark and flush";
     LEGS_SHARE "legs_ratio" Ratio "legs";
     NOT_EXPLAINED "writes_not_explained" Count "writes not explained";

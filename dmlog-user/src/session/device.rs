@@ -12,6 +12,7 @@ use crate::analysis::outstanding::Pending;
 use crate::analysis::processes::Processes;
 use crate::analysis::recovery::{Recovery, SyncProgress};
 use crate::analysis::regions::{Regions, TRACKED_REGIONS_MAX};
+use crate::analysis::slow_flush::WriteSeen;
 use crate::analysis::timeline::Timeline;
 use crate::event::call::Call;
 use crate::event::ids::{LogId, MonoNs};
@@ -19,7 +20,7 @@ use crate::event::op::{Bio, Identity, IoKind, LogOp};
 
 use dmlog_common::record::kind;
 
-use super::logs::LogState;
+use super::logs::{LegFlush, LogState};
 use super::model::tally::Tally;
 
 /// Mirror targets that are told apart within one device. `pvmove` makes one per segment of a volume; beyond this, regions
@@ -71,6 +72,12 @@ pub struct Device {
     pub(super) comparisons: Tally,
     pub(super) occupancy: Occupancy,
     pub(super) churn: Churn,
+}
+
+/// How long the flush of the legs took that was part of this flush of the log.
+fn leg_flush_of(call: &Call, last: &mut LegFlush) -> Option<u64> {
+    let LegFlush { tid, time, duration_ns } = std::mem::take(last);
+    (time != MonoNs(0) && tid == call.tid && call.start() <= time).then_some(duration_ns)
 }
 
 /// A process's number in two bytes, which [`PROCESSES_MAX`](crate::analysis::processes::PROCESSES_MAX) fits.
@@ -234,7 +241,7 @@ impl Device {
         // The log's identity follows at once and counts it, so its instance is not counted here.
         self.log_instances += log_instances.saturating_sub(1);
         self.ops.absorb(&ops);
-        self.flushes.absorb(&flushes);
+        self.flushes.absorb(&flushes, |number| numbers.get(number as usize).copied().unwrap_or_default());
         self.io.absorb(&io);
         self.recovery.absorb(&recovery);
         self.failures.absorb(&failures);
@@ -270,14 +277,14 @@ impl Device {
                     tid: call.tid,
                     time: call.time,
                     duration_ns: call.duration_ns(),
-                    leg_flush_ns: None,
+                    leg_flush_ns: leg_flush_of(call, &mut log.leg_flush),
                     kind: *kind,
                     result: *result,
                     carried: log.carried,
                 };
-                self.timeline.push(&flush);
+                let number = self.timeline.push(&flush);
                 if inside {
-                    self.flushes.observe(&flush);
+                    self.flushes.observe(&flush, number);
                     self.churn.flush(&flush);
                 }
                 // After a flush that failed, the kernel's touched flags stay set: the next one carries the same.
@@ -334,6 +341,13 @@ impl Device {
     pub fn end(&mut self, pending: &Pending, time: MonoNs, latency_ns: u64, status: i32) {
         self.io.end(pending, time, latency_ns, status, &self.timeline);
         if pending.kind == IoKind::Write {
+            if let Some(position) = pending.position
+                && self.flushes.slowest.has_since(position.next())
+            {
+                let own = pending.picked.and_then(|(_, picked)| self.timeline.own(pending.log, picked));
+                let Pending { entered, process, .. } = *pending;
+                self.flushes.slowest.wait(&WriteSeen { entered, first: position.next(), own, ended: time, process });
+            }
             self.processes.end_write(pending.process, latency_ns);
         }
     }

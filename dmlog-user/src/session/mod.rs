@@ -27,7 +27,7 @@ use crate::event::item::Item;
 use crate::event::op::{Bio, FlushKind, Identity, IoKind, Op};
 
 use self::device::Device;
-use self::logs::{LogState, Logs, UNKNOWN_DEVICE};
+use self::logs::{LegFlush, LogState, Logs, UNKNOWN_DEVICE};
 use self::model::Models;
 use self::model::rules::Rules;
 use self::window::{Moment, Phase, Window};
@@ -214,6 +214,11 @@ impl Session {
                 }
             }
             kind::END_IO => self.end(call, inside),
+            kind::LEG_FLUSH => {
+                let duration_ns = call.span_ns().unwrap_or(0);
+                log.leg_flush = LegFlush { tid: call.tid, time: call.time, duration_ns };
+            }
+            kind::PASS => device.flushes.slowest.pass(call.log, call.tid, call.start(), call.time),
             kind::RH_DELAY if inside => {
                 device.io.delay();
                 if let Some(pending) = outstanding.get_mut(call.io()) {
@@ -315,6 +320,8 @@ static CHANGES: [bool; CODES] = table(&[
     kind::GET_SYNC_COUNT,
     kind::RH_INC,
     kind::END_IO,
+    kind::LEG_FLUSH,
+    kind::PASS,
     kind::RH_DELAY,
     kind::RH_RECOVERY_END,
     kind::RECOVERY_COMPLETE,

@@ -200,6 +200,7 @@ impl Session {
         let identity = device.identity();
         let text = |text: &String| (!text.is_empty()).then(|| text.clone());
         let regions = regions_of(device, top);
+        let slowest = device.flushes.slowest.summary(origin, top, &device.processes);
         let targets: Vec<TargetSnapshot> =
             device.targets().iter().filter(|target| is_told(target)).map(TargetSnapshot::of).collect();
         let left = targets.iter().try_fold(0_u64, |sum, target| Some(sum.saturating_add(target.regions_left()?)));
@@ -213,7 +214,7 @@ impl Session {
             targets,
             events: device.ops.events(),
             ops: device.ops.summary(span_ns),
-            flush: device.flushes.summary(span_ns, origin, top, device.recovery.is_idle().then(|| device.io.writes())),
+            flush: device.flushes.summary(span_ns, slowest, device.recovery.is_idle().then(|| device.io.writes())),
             churn: device.churn.summary(&regions.totals),
             regions,
             occupancy: device.occupancy.summary(self.window.begin(), end, origin),

@@ -1,9 +1,10 @@
 //! The part of one mirror that is about its regions: churn, the hottest of them, how many are dirty over time.
 
-use super::device::{PERCENTILES, heading, percentiles};
+use super::device::heading;
 use crate::analysis::catalogue::{
-    CLEAN_LAG_MEAN, CLEARS, FIRST_SECTOR, LAST_SECTOR, MARKS, MARKS_PER_REGION, NOT_IN_SYNC_LAST, NOT_IN_SYNC_MAX,
-    NOT_IN_SYNC_MEAN, NOT_IN_SYNC_MIN, RE_MARKS, RE_MARKS_SHARE, REGION, WRITE_BYTES, WRITES,
+    CLEAN_LAG_MEAN, CLEARS, FIRST_SECTOR, LAST_SECTOR, LATENCY_MAX, LATENCY_P50, LATENCY_P99, MARKS, MARKS_PER_REGION,
+    NOT_IN_SYNC_LAST, NOT_IN_SYNC_MAX, NOT_IN_SYNC_MEAN, NOT_IN_SYNC_MIN, RE_MARKS, RE_MARKS_SHARE, REGION,
+    WRITE_BYTES, WRITES,
 };
 use crate::analysis::churn::ChurnSummary;
 use crate::analysis::latency::LatencySummary;
@@ -60,22 +61,25 @@ fn churned(churn: &ChurnSummary, out: &mut String) {
     let told = [
         churn.marks_per_marked_region.map(|mean| format!("{} {}", per_s(mean), MARKS_PER_REGION.title)),
         churn.re_marks_ratio.map(|share| format!("{} {}", ratio(share), RE_MARKS_SHARE.title)),
-        churn.clean_bit_lag_ns_mean.map(|mean_ns| format!("{} {}", duration(mean_ns), CLEAN_LAG_MEAN.title)),
     ];
     let told: Vec<String> = told.into_iter().flatten().collect();
     if !told.is_empty() {
         note(&told.join(", "), out);
     }
     let spread = |latency: &LatencySummary| {
-        let cells = percentiles(Some(latency));
-        let told = PERCENTILES.iter().zip(cells).map(|(metric, cell)| format!("{} {cell}", metric.title));
-        told.collect::<Vec<_>>().join(", ")
+        let told = [
+            (LATENCY_P50, latency.latency_ns_p50),
+            (LATENCY_P99, latency.latency_ns_p99),
+            (LATENCY_MAX, latency.latency_ns_max),
+        ];
+        told.map(|(metric, ns)| format!("{} {}", metric.title, duration(ns))).join(", ")
     };
     if let Some(lifetime) = &churn.mark_to_clear {
         note(&format!("dirty from mark to clear: {}", spread(lifetime)), out);
     }
-    if let Some(lag) = &churn.clean_bit_lag {
-        note(&format!("from the oldest clear of a flush to its end: {}", spread(lag)), out);
+    if let (Some(lag), Some(mean_ns)) = (&churn.clean_bit_lag, churn.clean_bit_lag_ns_mean) {
+        let (title, mean) = (CLEAN_LAG_MEAN.title, duration(mean_ns));
+        note(&format!("{title}: mean {mean}; the oldest of each: {}", spread(lag)), out);
     }
 }
 
