@@ -8,6 +8,8 @@ mod hostile;
 mod pages;
 mod rules;
 mod scenario;
+#[path = "../support/slots.rs"]
+mod slots;
 
 use std::path::{Path, PathBuf};
 

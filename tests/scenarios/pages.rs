@@ -6,6 +6,7 @@ use std::path::Path;
 use dmlog_user::analysis::catalogue::metric;
 use serde_json::Value;
 
+use crate::slots::one_line_per_slot;
 use crate::{Rendered, cases, load, render_scenario};
 
 fn page(case: &str) -> Rendered {
@@ -20,7 +21,7 @@ fn isolated_write_as_text() {
 
 #[test]
 fn isolated_write_as_json() {
-    insta::assert_snapshot!(page("isolated_write.scn").json);
+    insta::assert_snapshot!(one_line_per_slot(&page("isolated_write.scn").json));
 }
 
 #[test]

@@ -4,11 +4,14 @@
 
 mod cursor;
 mod damage;
+mod golden;
 mod hostile;
 mod model;
 mod pyarrow;
 mod real;
 mod size;
+#[path = "../support/slots.rs"]
+mod slots;
 #[path = "../support/synth/mod.rs"]
 mod support;
 mod synth;

@@ -112,6 +112,11 @@ metrics! {
     MARKS_PER_FLUSH "marks_per_dirtied_flush" Mean "marks per dirtied flush with marks";
     FLUSHES_PER_WRITE "io_flushes_per_write" Mean "flushes with I/O per write";
     CLEARS_CARRIED "clears_carried" Count "clears";
+    PASS_TO_FLUSH "pass_to_flush_ns" Nanoseconds "in pass";
+    LEG_FLUSH_TIME "leg_flush_ns" Nanoseconds "legs";
+    LOG_WRITE_TIME "log_write_ns" Nanoseconds "log";
+    WAITED "writes_waited" Count "writes";
+    LONGEST_WAIT "longest_wait_ns" Nanoseconds "longest wait";
     FIRST_REGIONS "first_regions" Index "first regions";
 
     REGION "region" Index "region";
@@ -120,6 +125,10 @@ metrics! {
     MARKS "marks" Count "marks";
     CLEARS "clears" Count "clears";
     RE_MARKS "re_marks" Count "re-marks";
+    RE_MARKS_SHARE "re_marks_ratio" Ratio "re-marks of the marks";
+    MARKS_PER_REGION "marks_per_marked_region" Mean "marks per marked region";
+    CLEARS_FLUSHED "clears_flushed" Count "clears written to the log device";
+    CLEAN_LAG_MEAN "clean_bit_lag_ns_mean" Nanoseconds "from a clear to the end of its flush";
     MARKED_REGIONS "marked_regions" Count "regions marked";
     WRITTEN_REGIONS "written_regions" Count "regions written";
     WRITES "writes" Count "writes";
@@ -134,7 +143,7 @@ metrics! {
     FLUSH_WAIT_SHARE "dirtied_flush_wait_ratio" Ratio "waiting for dirtied flushes";
     WRITES_WAITED "writes_that_waited" Count "writes held up by a dirtied flush";
     WRITES_SPLIT "writes_split" Count "writes with all three parts known";
-    PASS_SHARE "pass_wait_ratio" Ratio "waiting for the worker";
+    PASS_SHARE "pass_wait_ratio" Ratio "the worker's pass";
     OWN_FLUSH_SHARE "flush_wait_ratio" Ratio "mark and flush";
     LEGS_SHARE "legs_ratio" Ratio "legs";
     NOT_EXPLAINED "writes_not_explained" Count "writes not explained";
@@ -194,15 +203,35 @@ metrics! {
     CLEANED_ONLY_FLUSHES "cleaned_only_flushes" Count "cleaned-only";
     NO_OP_FLUSHES "no_op_flushes" Count "no-op";
     UNKNOWN_FLUSHES "flushes_of_unknown_kind" Count "unknown kind";
+    DIRTY_MIN "dirty_regions_min" Count "dirty least";
+    DIRTY_LAST "dirty_regions_last" Count "dirty at the end";
     DIRTY_MEAN "dirty_regions_mean" Mean "dirty mean";
     DIRTY_P99 "dirty_regions_p99" Count "dirty p99";
     DIRTY_MAX "dirty_regions_max" Count "dirty worst";
+    RESYNC_REGIONS_MIN "resync_regions_min" Count "regions least";
+    RESYNC_REGIONS_LAST "resync_regions_last" Count "regions at the end";
     RESYNC_REGIONS_MEAN "resync_regions_mean" Mean "regions mean";
     RESYNC_REGIONS_P99 "resync_regions_p99" Count "p99";
     RESYNC_REGIONS_MAX "resync_regions_max" Count "worst";
+    RESYNC_BYTES_MIN "resync_bytes_min" Bytes "bytes least";
+    RESYNC_BYTES_LAST "resync_bytes_last" Bytes "bytes at the end";
     RESYNC_BYTES_MEAN "resync_bytes_mean" Bytes "bytes mean";
     RESYNC_BYTES_P99 "resync_bytes_p99" Bytes "p99";
     RESYNC_BYTES_MAX "resync_bytes_max" Bytes "worst";
+    CLEAN_UNKNOWN_MIN "clean_unknown_regions_min" Count "clean or not unknown min";
+    CLEAN_UNKNOWN_MEAN "clean_unknown_regions_mean" Mean "clean or not unknown mean";
+    CLEAN_UNKNOWN_MAX "clean_unknown_regions_max" Count "clean or not unknown max";
+    CLEAN_UNKNOWN_LAST "clean_unknown_regions_last" Count "clean or not unknown last";
+    NOT_IN_SYNC_MIN "not_in_sync_regions_min" Count "least";
+    NOT_IN_SYNC_MEAN "not_in_sync_regions_mean" Mean "mean";
+    NOT_IN_SYNC_MAX "not_in_sync_regions_max" Count "most";
+    NOT_IN_SYNC_LAST "not_in_sync_regions_last" Count "at the end";
+    RECOVERING_MIN "recovering_regions_min" Count "recovering min";
+    RECOVERING_MEAN "recovering_regions_mean" Mean "recovering mean";
+    RECOVERING_MAX "recovering_regions_max" Count "recovering max";
+    RECOVERING_LAST "recovering_regions_last" Count "recovering last";
+    SLOT "slot_ns" Nanoseconds "slot";
+
     LOG_MEMORY "log_memory_bytes" Bytes "bitsets in memory";
     LOG_AREA "log_area_bytes" Bytes "area on the log device";
     WAITING_WRITES "waiting_writes_ratio" Ratio "writes waiting";

@@ -1,4 +1,5 @@
-//! Flushes of the log: how many of each kind, how long they took, the slowest ones with the regions they carried.
+//! Flushes of the log: how many of each kind, how long they took, what they carried. The slowest ones are
+//! [`slow_flush`](super::slow_flush)'s.
 //!
 //! One isolated write costs three flush calls, one of each kind (KERNEL: `dm_rh_update_states` and `do_writes`), so one
 //! percentile over all of them means nothing; everything here is told by kind.
@@ -6,12 +7,10 @@
 use serde::Serialize;
 
 use super::latency::{Latency, LatencySummary};
+use super::slow_flush::{SlowFlush, SlowFlushes};
 use super::{Named, by_name, rate_per_s};
 use crate::event::ids::{LogId, MonoNs, Region};
 use crate::event::op::FlushKind;
-
-/// Slowest flushes kept per device; no output can show more.
-pub const SLOWEST_MAX: usize = 100;
 
 /// Regions of a flush that are named; of the others only the number is kept.
 pub const CARRIED_REGIONS_MAX: usize = 8;
@@ -20,7 +19,11 @@ pub const CARRIED_REGIONS_MAX: usize = 8;
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct Carried {
     marks: u64,
-    clears: u64,
+    /// Regions that were cleared.
+    pub(super) clears: u64,
+    /// When the first one was, and how much later the others were, together.
+    first_clear_ns: u64,
+    later_clears_ns: u64,
     first: [u64; CARRIED_REGIONS_MAX],
 }
 
@@ -36,8 +39,20 @@ impl Carried {
     }
 
     /// A region was cleared.
-    pub fn clear(&mut self) {
+    pub fn clear(&mut self, time: MonoNs) {
+        if self.clears == 0 {
+            self.first_clear_ns = time.0;
+        }
         self.clears += 1;
+        let later_ns = time.0.saturating_sub(self.first_clear_ns);
+        self.later_clears_ns = self.later_clears_ns.saturating_add(later_ns);
+    }
+
+    /// How long ago the first clear was, and how long ago all were, together.
+    pub(super) fn clear_lags(&self, time: MonoNs) -> (u64, u64) {
+        let oldest_ns = time.0.saturating_sub(self.first_clear_ns);
+        let sum_ns = oldest_ns.saturating_mul(self.clears).saturating_sub(self.later_clears_ns);
+        (oldest_ns, sum_ns)
     }
 
     /// Marks since the last flush that succeeded.
@@ -46,7 +61,7 @@ impl Carried {
     }
 
     /// The first regions that were marked, in order of their marks.
-    fn first_regions(&self) -> &[u64] {
+    pub(super) fn first_regions(&self) -> &[u64] {
         let named = usize::try_from(self.marks).unwrap_or(usize::MAX).min(CARRIED_REGIONS_MAX);
         &self.first[..named]
     }
@@ -57,10 +72,14 @@ impl Carried {
 pub struct FlushSeen {
     /// Its log.
     pub log: LogId,
+    /// Thread that ran it.
+    pub tid: u32,
     /// When it was over.
     pub time: MonoNs,
     /// How long it took.
     pub duration_ns: Option<u64>,
+    /// How much of that was the flush of the legs, if there was one and it was seen.
+    pub leg_flush_ns: Option<u64>,
     /// What it did; `None` where the capture could not tell.
     pub kind: Option<FlushKind>,
     /// 0 or a negative errno.
@@ -97,22 +116,20 @@ struct KindCounters {
 pub struct Flushes {
     /// Dirtied, cleaned-only, no-op, unknown.
     by_kind: [KindCounters; 4],
-    slowest: Vec<FlushSeen>,
-    /// No longer than the shortest of `slowest`, once that is full.
-    slowest_floor_ns: u64,
+    pub(crate) slowest: SlowFlushes,
 }
 
 impl Default for Flushes {
     fn default() -> Self {
         let counters = || KindCounters { count: 0, errors: 0, marks: 0, marking: 0, latency: Latency::of_device() };
-        Self { by_kind: [counters(), counters(), counters(), counters()], slowest: Vec::new(), slowest_floor_ns: 0 }
+        Self { by_kind: [counters(), counters(), counters(), counters()], slowest: SlowFlushes::default() }
     }
 }
 
 /// Names of the kinds in their order, as all outputs spell them.
 pub const KIND_NAMES: [&str; 4] = ["dirtied", "cleaned_only", "no_op", "unknown"];
 
-fn kind_index(kind: Option<FlushKind>) -> usize {
+pub(super) fn kind_index(kind: Option<FlushKind>) -> usize {
     match kind {
         Some(FlushKind::Dirtied) => 0,
         Some(FlushKind::CleanedOnly) => 1,
@@ -122,8 +139,8 @@ fn kind_index(kind: Option<FlushKind>) -> usize {
 }
 
 impl Flushes {
-    /// Counts one flush.
-    pub fn observe(&mut self, flush: &FlushSeen) {
+    /// Counts one flush; `number` is its own in the timeline of the device.
+    pub fn observe(&mut self, flush: &FlushSeen, number: u64) {
         let counters = &mut self.by_kind[kind_index(flush.kind)];
         counters.count += 1;
         counters.marks += flush.carried.marks;
@@ -131,14 +148,12 @@ impl Flushes {
         counters.errors += u64::from(flush.result != 0);
         if let Some(duration_ns) = flush.duration_ns {
             counters.latency.record(duration_ns);
-            if duration_ns > self.slowest_floor_ns {
-                self.keep(flush);
-            }
         }
+        self.slowest.observe(flush, number);
     }
 
-    /// Adds another device's flushes.
-    pub fn absorb(&mut self, other: &Self) {
+    /// Adds another device's flushes. `number_here` gives this device's number of a process.
+    pub fn absorb(&mut self, other: &Self, number_here: impl Fn(u32) -> u32) {
         for (ours, theirs) in self.by_kind.iter_mut().zip(&other.by_kind) {
             ours.count += theirs.count;
             ours.errors += theirs.errors;
@@ -146,32 +161,12 @@ impl Flushes {
             ours.marking += theirs.marking;
             ours.latency.absorb(&theirs.latency);
         }
-        for flush in &other.slowest {
-            if flush.duration_ns > Some(self.slowest_floor_ns) {
-                self.keep(flush);
-            }
-        }
+        self.slowest.absorb(&other.slowest, number_here);
     }
 
-    #[cold]
-    fn keep(&mut self, flush: &FlushSeen) {
-        if self.slowest.len() < SLOWEST_MAX {
-            self.slowest.push(*flush);
-            return;
-        }
-        let shortest = self.slowest.iter().enumerate().min_by_key(|(_, kept)| kept.duration_ns);
-        if let Some((place, kept)) = shortest {
-            let floor = kept.duration_ns;
-            self.slowest_floor_ns = floor.unwrap_or(0);
-            if flush.duration_ns > floor {
-                self.slowest[place] = *flush;
-            }
-        }
-    }
-
-    /// What is told of the flushes, over a time of `span_ns`; times from `origin`; at most `top` slow ones. `writes` is how
-    /// many writes entered the mirror in that time, and nothing if there were flushes that were not for writes.
-    pub fn summary(&self, span_ns: u64, origin: MonoNs, top: usize, writes: Option<u64>) -> FlushSummary {
+    /// What is told of the flushes, over a time of `span_ns`; `slowest` are the slow ones. `writes` is how many writes entered
+    /// the mirror in that time, and nothing if there were flushes that were not for writes.
+    pub fn summary(&self, span_ns: u64, slowest: Vec<SlowFlush>, writes: Option<u64>) -> FlushSummary {
         let kinds = KIND_NAMES.iter().zip(&self.by_kind).filter(|(_, counters)| counters.count > 0);
         let kinds = kinds.map(|(name, counters)| FlushKindSummary {
             kind: name,
@@ -181,8 +176,6 @@ impl Flushes {
             marks_carried: counters.marks,
             latency: counters.latency.summary(),
         });
-        let mut slowest: Vec<&FlushSeen> = self.slowest.iter().collect();
-        slowest.sort_unstable_by_key(|flush| (std::cmp::Reverse(flush.duration_ns), flush.time, flush.log));
         let [dirtied, cleaned_only, _, unknown] = &self.by_kind;
         let with_io = dirtied.count + cleaned_only.count;
         FlushSummary {
@@ -191,7 +184,7 @@ impl Flushes {
             io_flushes_per_write: writes
                 .and_then(|writes| mean(with_io, writes))
                 .filter(|_| with_io > 0 && unknown.count == 0),
-            slowest: slowest.into_iter().take(top).map(|flush| SlowFlush::of(flush, origin)).collect(),
+            slowest,
         }
     }
 }
@@ -248,63 +241,35 @@ impl Named for FlushKindSummary {
     }
 }
 
-/// One slow flush.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
-pub struct SlowFlush {
-    /// When it began, from the start of the trace.
-    pub start_ns: u64,
-    /// How long it took.
-    pub duration_ns: u64,
-    /// One of [`KIND_NAMES`].
-    pub kind: &'static str,
-    /// 0 or a negative errno.
-    pub result: i32,
-    /// Number of its log in the trace.
-    pub log: u32,
-    /// Marks it carried.
-    pub marks_carried: u64,
-    /// Clears it carried.
-    pub clears_carried: u64,
-    /// The first regions of those marks, at most [`CARRIED_REGIONS_MAX`].
-    pub first_regions: Vec<u64>,
-}
-
-impl SlowFlush {
-    fn of(flush: &FlushSeen, origin: MonoNs) -> Self {
-        let duration_ns = flush.duration_ns.unwrap_or(0);
-        Self {
-            start_ns: flush.time.0.saturating_sub(duration_ns).saturating_sub(origin.0),
-            duration_ns,
-            kind: KIND_NAMES[kind_index(flush.kind)],
-            result: flush.result,
-            log: flush.log.0,
-            marks_carried: flush.carried.marks,
-            clears_carried: flush.carried.clears,
-            first_regions: flush.carried.first_regions().to_vec(),
-        }
-    }
-}
-
 #[cfg(test)]
 mod tests {
-    use super::{Carried, FlushSeen, Flushes, SLOWEST_MAX};
+    use super::{Carried, FlushSeen, Flushes};
     use crate::event::ids::{LogId, MonoNs, Region};
     use crate::event::op::FlushKind;
 
     fn flush(time: u64, duration_ns: u64, kind: Option<FlushKind>, result: i32) -> FlushSeen {
         let carried = Carried::default();
-        FlushSeen { log: LogId(1), time: MonoNs(time), duration_ns: Some(duration_ns), kind, result, carried }
+        FlushSeen {
+            log: LogId(1),
+            tid: 7,
+            time: MonoNs(time),
+            duration_ns: Some(duration_ns),
+            leg_flush_ns: None,
+            kind,
+            result,
+            carried,
+        }
     }
 
     #[test]
     fn flushes_are_told_by_kind() {
         let mut flushes = Flushes::default();
-        flushes.observe(&flush(10, 100, Some(FlushKind::Dirtied), 0));
-        flushes.observe(&flush(20, 300, Some(FlushKind::Dirtied), -5));
-        flushes.observe(&flush(30, 50, Some(FlushKind::CleanedOnly), 0));
-        flushes.observe(&flush(40, 1, Some(FlushKind::NoOp), 0));
-        flushes.observe(&flush(50, 9, None, 0));
-        let summary = flushes.summary(2_000_000_000, MonoNs(0), 10, Some(2));
+        flushes.observe(&flush(10, 100, Some(FlushKind::Dirtied), 0), 0);
+        flushes.observe(&flush(20, 300, Some(FlushKind::Dirtied), -5), 0);
+        flushes.observe(&flush(30, 50, Some(FlushKind::CleanedOnly), 0), 0);
+        flushes.observe(&flush(40, 1, Some(FlushKind::NoOp), 0), 0);
+        flushes.observe(&flush(50, 9, None, 0), 0);
+        let summary = flushes.summary(2_000_000_000, Vec::new(), Some(2));
         assert_eq!((summary.marks_per_dirtied_flush, summary.io_flushes_per_write), (None, None));
         let rows: Vec<_> = summary.kinds.iter().map(|k| (k.kind, k.count, k.errors)).collect();
         assert_eq!(rows, [("dirtied", 2, 1), ("cleaned_only", 1, 0), ("no_op", 1, 0), ("unknown", 1, 0)]);
@@ -313,26 +278,18 @@ mod tests {
     }
 
     #[test]
-    fn the_slowest_are_kept_with_what_they_carried() {
+    fn marks_are_told_by_the_flushes_that_carried_them() {
         let mut flushes = Flushes::default();
         let mut carried = Carried::default();
         for region in 10..20 {
             carried.mark(Region(region));
         }
-        carried.clear();
-        let slow = FlushSeen { carried, ..flush(5_000_000, 1_000_000, Some(FlushKind::Dirtied), -5) };
-        for n in 0..500 {
-            flushes.observe(&flush(n, n, Some(FlushKind::Dirtied), 0));
+        for number in 0..500 {
+            flushes.observe(&flush(number, number, Some(FlushKind::Dirtied), 0), number);
         }
-        flushes.observe(&slow);
-        let summary = flushes.summary(1, MonoNs(1_000_000), SLOWEST_MAX, Some(1002));
+        flushes.observe(&FlushSeen { carried, ..flush(5_000, 1_000, Some(FlushKind::Dirtied), 0) }, 500);
+        let summary = flushes.summary(1, Vec::new(), Some(1002));
         assert_eq!((summary.marks_per_dirtied_flush, summary.io_flushes_per_write), (Some(10.0), Some(0.5)));
-        let durations: Vec<u64> = summary.slowest.iter().map(|s| s.duration_ns).collect();
-        let expected: Vec<u64> = std::iter::once(1_000_000).chain((401..500).rev()).collect();
-        assert_eq!(durations, expected);
-        let first = &summary.slowest[0];
-        assert_eq!((first.start_ns, first.marks_carried, first.clears_carried, first.result), (3_000_000, 10, 1, -5));
-        assert_eq!(first.first_regions, [10, 11, 12, 13, 14, 15, 16, 17]);
     }
 
     #[test]

@@ -12,6 +12,10 @@ use crate::event::op::IoKind;
 /// Kinds of bios in their order, as all outputs spell them.
 pub const IO_KIND_NAMES: [&str; 5] = ["write", "read", "flush", "discard", "other"];
 
+/// Parts of a write in their order: until a pass of the worker picks it up, until the flush of that pass is over, until the
+/// legs have it.
+pub const PART_NAMES: [&str; 3] = ["pass", "flush", "legs"];
+
 fn kind_index(kind: IoKind) -> usize {
     match kind {
         IoKind::Write => 0,
@@ -37,6 +41,8 @@ struct KindCounters {
 pub struct Io {
     by_kind: [KindCounters; 5],
     wait: WriteWait,
+    /// In the order of [`PART_NAMES`].
+    parts: [Latency; 3],
     ends_without_entry: u64,
     regions_not_known: u64,
 }
@@ -48,11 +54,7 @@ struct WriteWait {
     latency_ns: u64,
     dirtied_flush_ns: u64,
     waited: u64,
-    phased: u64,
     phased_latency_ns: u64,
-    pass_ns: u64,
-    flush_ns: u64,
-    legs_ns: u64,
     not_explained: u64,
     delayed: u64,
     delay_ns: u64,
@@ -64,6 +66,7 @@ impl Default for Io {
         Self {
             by_kind: [counters(), counters(), counters(), counters(), counters()],
             wait: WriteWait::default(),
+            parts: [Latency::of_device(), Latency::of_device(), Latency::of_device()],
             ends_without_entry: 0,
             regions_not_known: 0,
         }
@@ -116,12 +119,12 @@ impl Io {
             // Events of other CPUs may come a little out of order; a phase is never negative.
             let picked_ns = picked.0.clamp(pending.entered.0, time.0.max(pending.entered.0));
             let issued_ns = issued.0.clamp(picked_ns, time.0.max(picked_ns));
-            totals.phased += 1;
-            totals.pass_ns = totals.pass_ns.saturating_add(picked_ns - pending.entered.0);
-            totals.flush_ns = totals.flush_ns.saturating_add(issued_ns - picked_ns);
-            totals.legs_ns = totals.legs_ns.saturating_add(time.0.saturating_sub(issued_ns));
             totals.phased_latency_ns =
                 totals.phased_latency_ns.saturating_add(time.0.saturating_sub(pending.entered.0));
+            let [pass, flush, legs] = &mut self.parts;
+            pass.record(picked_ns - pending.entered.0);
+            flush.record(issued_ns - picked_ns);
+            legs.record(time.0.saturating_sub(issued_ns));
         }
     }
 
@@ -147,6 +150,9 @@ impl Io {
         self.ends_without_entry += other.ends_without_entry;
         self.regions_not_known += other.regions_not_known;
         self.wait.absorb(&other.wait);
+        for (ours, theirs) in self.parts.iter_mut().zip(&other.parts) {
+            ours.absorb(theirs);
+        }
     }
 
     /// How many writes entered.
@@ -169,7 +175,7 @@ impl Io {
         });
         IoSummary {
             kinds: kinds.collect(),
-            write_wait: self.wait.summary(),
+            write_wait: self.wait.summary(&self.parts),
             under_way,
             ends_without_entry: self.ends_without_entry,
             writes_without_region: self.regions_not_known,
@@ -183,27 +189,26 @@ impl WriteWait {
         self.latency_ns = self.latency_ns.saturating_add(other.latency_ns);
         self.dirtied_flush_ns = self.dirtied_flush_ns.saturating_add(other.dirtied_flush_ns);
         self.waited += other.waited;
-        self.phased += other.phased;
         self.phased_latency_ns = self.phased_latency_ns.saturating_add(other.phased_latency_ns);
-        self.pass_ns = self.pass_ns.saturating_add(other.pass_ns);
-        self.flush_ns = self.flush_ns.saturating_add(other.flush_ns);
-        self.legs_ns = self.legs_ns.saturating_add(other.legs_ns);
         self.not_explained += other.not_explained;
         self.delayed += other.delayed;
         self.delay_ns = self.delay_ns.saturating_add(other.delay_ns);
     }
 
-    fn summary(&self) -> WriteWaitSummary {
+    fn summary(&self, parts: &[Latency; 3]) -> WriteWaitSummary {
+        let [pass, flush, legs] = parts;
+        let rows = PART_NAMES.iter().zip(parts);
         WriteWaitSummary {
             writes: self.measured,
             write_latency_ns_sum: self.latency_ns,
             dirtied_flush_wait_ns: self.dirtied_flush_ns,
             dirtied_flush_wait_ratio: ratio(self.dirtied_flush_ns, self.latency_ns),
             writes_that_waited: self.waited,
-            writes_split: self.phased,
-            pass_wait_ratio: ratio(self.pass_ns, self.phased_latency_ns),
-            flush_wait_ratio: ratio(self.flush_ns, self.phased_latency_ns),
-            legs_ratio: ratio(self.legs_ns, self.phased_latency_ns),
+            writes_split: pass.count(),
+            pass_wait_ratio: ratio(pass.sum_ns(), self.phased_latency_ns),
+            flush_wait_ratio: ratio(flush.sum_ns(), self.phased_latency_ns),
+            legs_ratio: ratio(legs.sum_ns(), self.phased_latency_ns),
+            parts: rows.filter_map(|(name, part)| Some(WritePart { part: name, latency: part.summary()? })).collect(),
             writes_not_explained: self.not_explained,
             writes_delayed_by_recovery: self.delayed,
             recovery_delay_ns: self.delay_ns,
@@ -299,10 +304,30 @@ pub struct WriteWaitSummary {
     pub flush_wait_ratio: Option<f64>,
     /// Share from there until the end: the legs.
     pub legs_ratio: Option<f64>,
+    /// How long each part took, of the same writes; in JSON an object by part.
+    #[serde(serialize_with = "by_name")]
+    pub parts: Vec<WritePart>,
     /// Writes under way for more flushes than are remembered; not in any share.
     pub writes_not_explained: u64,
     /// Writes that waited for the recovery of their region.
     pub writes_delayed_by_recovery: u64,
     /// How long they did, together, as far as the end of the wait was seen.
     pub recovery_delay_ns: u64,
+}
+
+/// How long one part of the writes took.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+pub struct WritePart {
+    /// One of [`PART_NAMES`].
+    #[serde(skip)]
+    pub part: &'static str,
+    /// Its durations.
+    #[serde(flatten)]
+    pub latency: LatencySummary,
+}
+
+impl Named for WritePart {
+    fn name(&self) -> &'static str {
+        self.part
+    }
 }

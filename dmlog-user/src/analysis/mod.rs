@@ -1,7 +1,8 @@
 //! L2: numbers out of events.
 //!
-//! One file per question: how often and how long ([`ops`]), flushes by kind ([`flush`]), what writes waited for
-//! ([`timeline`], [`io`]), which regions ([`regions`], placed by [`geometry`]), who ([`processes`]), recovery
+//! One file per question: how often and how long ([`ops`]), flushes by kind ([`flush`]) and the slow ones ([`slow_flush`]), what writes waited for
+//! ([`timeline`], [`io`]), which regions ([`regions`], placed by [`geometry`]), how
+//! many of them are dirty and what a crash would cost ([`occupancy`], [`over_time`]), for how long ([`churn`]), who ([`processes`]), recovery
 //! ([`recovery`]), what failed (`outcome`, [`failures`]), the log daemon ([`consults`]), what is missing ([`losses`]), other settings ([`whatif`]).
 //!
 //! Each has a folder of counters that is fed one event at a time (`observe` and the like), can take over the counters of
@@ -10,6 +11,7 @@
 //! constant, and what is beyond it is counted.
 
 pub mod catalogue;
+pub mod churn;
 pub mod consults;
 pub mod failures;
 pub mod flush;
@@ -17,12 +19,15 @@ pub mod geometry;
 pub mod io;
 pub mod latency;
 pub mod losses;
+pub mod occupancy;
 pub mod ops;
 pub(crate) mod outcome;
 pub mod outstanding;
+pub mod over_time;
 pub mod processes;
 pub mod recovery;
 pub mod regions;
+pub mod slow_flush;
 #[cfg(test)]
 pub(crate) mod testing;
 pub mod timeline;

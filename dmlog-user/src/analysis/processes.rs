@@ -96,14 +96,25 @@ impl Processes {
         }
     }
 
-    /// Adds another device's processes.
-    pub fn absorb(&mut self, other: &Self) {
+    /// Adds another device's processes; returns the numbers here of its processes.
+    pub fn absorb(&mut self, other: &Self) -> Vec<u32> {
+        let mut numbers = Vec::with_capacity(other.rows.len());
         for (place, theirs) in other.rows.iter().enumerate() {
             let number =
                 if place == OTHER_PROCESS as usize { OTHER_PROCESS } else { self.number(theirs.tgid, &theirs.comm) };
             if let Some(ours) = self.rows.get_mut(number as usize) {
                 ours.absorb(theirs);
             }
+            numbers.push(number);
+        }
+        numbers
+    }
+
+    /// What the process with this number goes by.
+    pub fn name_of(&self, number: u32) -> ProcessName {
+        match self.rows.get(number as usize).filter(|_| number != OTHER_PROCESS) {
+            Some(row) => ProcessName { comm: row.comm.clone(), tgid: Some(row.tgid) },
+            None => ProcessName { comm: "(others)".to_owned(), tgid: None },
         }
     }
 
@@ -157,6 +168,15 @@ impl Processes {
             other: (other.reads + other.writes > 0).then(|| ProcessSummary::of(&other)),
         }
     }
+}
+
+/// What a process goes by.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+pub struct ProcessName {
+    /// Command name; `(others)` for all that have no counts of their own.
+    pub comm: String,
+    /// Thread group id; `None` for the others.
+    pub tgid: Option<u32>,
 }
 
 /// What is told of the processes of a device.

@@ -192,6 +192,12 @@ impl SyncProgress {
         self.lost_since += 1;
     }
 
+    /// How many of so many regions are not in sync, if the kernel told.
+    pub fn out_of_sync(&self, region_count: u64) -> Option<u64> {
+        let (sync_count, _) = self.last?;
+        Some(region_count.saturating_sub(sync_count).saturating_add(self.lost_since))
+    }
+
     /// What came before, of the same log.
     pub fn absorb(&mut self, before: Self) {
         self.first = before.first.or(self.first);

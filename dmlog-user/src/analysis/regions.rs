@@ -1,25 +1,29 @@
-//! What happened to each region: marks, clears, marks soon after a clear, writes and their bytes.
+//! What happened to each region: marks, clears, marks soon after a clear, writes and their bytes, and who wrote.
 //!
 //! Exact counts for every region that was seen, up to [`TRACKED_REGIONS_MAX`] regions a device; beyond that, events of
-//! further regions are counted together and shown as such. The most marked regions are kept apart as they are counted,
-//! so that a snapshot need not look at all of them.
+//! further regions are counted together and shown as such. The first ones by marks, by bytes and by re-marks are kept apart as
+//! they are counted ([`ranking`]), so that a snapshot need not look at all of them. Only who wrote is a bound ([`writers`]).
 
 use rustc_hash::FxHashMap;
 use serde::Serialize;
 
+use self::ranking::{By, Ranking};
+use self::writers::Writers;
 use super::geometry::{Geometry, SectorRange};
+use super::processes::{ProcessName, Processes};
 use crate::event::ids::{MonoNs, Region};
 
 pub mod packed;
+pub mod ranking;
+#[cfg(test)]
+mod tests;
+pub mod writers;
 
-/// Regions with counts of their own per device: 1 Mi of them take 64 MiB, a quarter of what a replay may use.
+/// Regions with counts of their own per device: 1 Mi of them take 76 MiB, a third of what a replay may use.
 pub const TRACKED_REGIONS_MAX: usize = 1 << 20;
 
 /// Regions below this are found by index, others by hash; the index takes four bytes each.
 const DENSE_REGIONS: u64 = 1 << 20;
-
-/// Most marked regions that are kept at hand; no output can show more.
-pub const MOST_MARKED_MAX: usize = 128;
 
 /// A mark at most this long after the region's clear, of a region that had been marked before, is a re-mark: the clear was
 /// for nothing.
@@ -27,20 +31,36 @@ pub const RE_MARK_NS: u64 = 1_000_000_000;
 
 const NOT_TRACKED: u32 = u32::MAX;
 
+/// Where a region is between its marks and clears.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+enum Life {
+    /// No mark of it was seen.
+    #[default]
+    Unseen,
+    /// Marked, and not cleared since.
+    Dirty,
+    /// Cleared after a mark.
+    Cleared,
+}
+
 /// Counters of one region: one line of the cache.
 #[derive(Clone, Debug, Default)]
 #[repr(align(64))]
 struct RegionCounters {
-    region: u64,
     marks: u64,
     clears: u64,
     re_marks: u64,
     writes: u64,
     bytes: u64,
-    /// Time of a clear that no mark has followed yet; 0 if there is none.
-    cleared_ns: u64,
-    in_most_marked: bool,
+    /// Since when it is what `life` says.
+    since_ns: u64,
+    writers: Writers,
+    life: Life,
+    /// Bits of [`By`].
+    ranked: u8,
 }
+
+const _: () = assert!(size_of::<RegionCounters>() == 64);
 
 /// Counters of all regions under one geometry.
 #[derive(Clone, Debug, Default)]
@@ -48,10 +68,12 @@ pub struct Regions {
     dense: Vec<u32>,
     sparse: FxHashMap<u64, u32>,
     counters: Vec<RegionCounters>,
-    most_marked: Vec<u32>,
-    /// No more marks than the least of `most_marked` has, once that is full.
-    most_marked_floor: u64,
+    /// Index in the log of the region at each place.
+    numbers: Vec<u64>,
+    /// In the order of [`By::ALL`].
+    rankings: [Ranking; 3],
     totals: RegionTotals,
+    dirty: u64,
 }
 
 /// Events of regions beyond the limit.
@@ -75,59 +97,74 @@ impl OtherRegions {
 }
 
 impl Regions {
-    /// Counts a mark. `budget` is how many regions the device may still take on.
-    pub fn mark(&mut self, region: Region, time: MonoNs, budget: &mut usize) {
-        self.totals.marks += 1;
+    /// Takes a mark in, and counts it if it lies `inside` the time that is looked at. `budget` is how many regions the device
+    /// may still take on.
+    pub fn mark(&mut self, region: Region, time: MonoNs, inside: bool, budget: &mut usize) {
+        self.totals.marks += u64::from(inside);
         let Some(place) = self.place(region, budget) else {
-            self.totals.other.marks += 1;
+            self.totals.other.marks += u64::from(inside);
             return;
         };
-        let counters = &mut self.counters[place];
-        self.totals.marked_regions += u64::from(counters.marks == 0);
-        counters.marks += 1;
-        if counters.cleared_ns != 0 && time.0.saturating_sub(counters.cleared_ns) <= RE_MARK_NS {
-            counters.re_marks += 1;
-            self.totals.re_marks += 1;
+        let Self { counters, numbers, rankings: [by_marks, _, by_re_marks], totals, dirty, .. } = self;
+        let region = &mut counters[place];
+        let before = (region.life, region.since_ns);
+        if before.0 != Life::Dirty {
+            *dirty += 1;
+            (region.life, region.since_ns) = (Life::Dirty, time.0);
         }
-        counters.cleared_ns = 0;
-        if !counters.in_most_marked && counters.marks > self.most_marked_floor {
-            self.promote(place);
+        if !inside {
+            return;
         }
+        totals.marked_regions += u64::from(region.marks == 0);
+        region.marks += 1;
+        if before.0 == Life::Cleared && time.0.saturating_sub(before.1) <= RE_MARK_NS {
+            region.re_marks += 1;
+            totals.re_marks += 1;
+            by_re_marks.grow(By::ReMarks, place, counters, numbers);
+        }
+        by_marks.grow(By::Marks, place, counters, numbers);
     }
 
-    /// Counts a clear.
-    pub fn clear(&mut self, region: Region, time: MonoNs, budget: &mut usize) {
-        self.totals.clears += 1;
+    /// Takes a clear in, and counts it if it lies `inside` the time that is looked at; returns how long the region had been
+    /// dirty, if its mark was seen.
+    pub fn clear(&mut self, region: Region, time: MonoNs, inside: bool, budget: &mut usize) -> Option<u64> {
+        self.totals.clears += u64::from(inside);
         let Some(place) = self.place(region, budget) else {
-            self.totals.other.clears += 1;
-            return;
+            self.totals.other.clears += u64::from(inside);
+            return None;
         };
-        let counters = &mut self.counters[place];
-        counters.clears += 1;
+        let region = &mut self.counters[place];
+        region.clears += u64::from(inside);
+        let lifetime_ns = (region.life == Life::Dirty).then(|| time.0.saturating_sub(region.since_ns));
+        self.dirty -= u64::from(lifetime_ns.is_some());
         // The clear at the end of a recovery undoes no mark, so a mark after it is not one "again".
-        if counters.marks > 0 {
-            counters.cleared_ns = time.0;
+        if region.life != Life::Unseen {
+            (region.life, region.since_ns) = (Life::Cleared, time.0);
         }
+        lifetime_ns
     }
 
-    /// Counts a write.
-    pub fn write(&mut self, region: Region, bytes: u64, budget: &mut usize) {
+    /// Counts a write. `process` is its number in the device.
+    pub fn write(&mut self, region: Region, bytes: u64, process: u16, budget: &mut usize) {
         let Some(place) = self.place(region, budget) else {
             self.totals.other.bytes += bytes;
             return;
         };
-        let counters = &mut self.counters[place];
-        self.totals.written_regions += u64::from(counters.writes == 0);
-        counters.writes += 1;
-        counters.bytes += bytes;
+        let Self { counters, numbers, rankings: [_, by_bytes, _], totals, .. } = self;
+        let region = &mut counters[place];
+        totals.written_regions += u64::from(region.writes == 0);
+        region.writes += 1;
+        region.bytes += bytes;
+        region.writers.write(process);
+        by_bytes.grow(By::Bytes, place, counters, numbers);
     }
 
-    /// Adds another table of the same geometry.
-    pub fn absorb(&mut self, other: &Self, budget: &mut usize) {
+    /// Adds another table of the same geometry. `number_here` gives this device's number of a process.
+    pub fn absorb(&mut self, other: &Self, number_here: impl Fn(u16) -> u16, budget: &mut usize) {
         let RegionTotals { marks, clears, re_marks, other: beyond, .. } = other.totals;
         self.totals.absorb(RegionTotals { marks, clears, re_marks, other: beyond, ..RegionTotals::default() });
-        for theirs in &other.counters {
-            let Some(place) = self.place(Region(theirs.region), budget) else {
+        for (theirs, &number) in other.counters.iter().zip(&other.numbers) {
+            let Some(place) = self.place(Region(number), budget) else {
                 let beyond = OtherRegions { marks: theirs.marks, clears: theirs.clears, bytes: theirs.bytes };
                 self.totals.other.absorb(beyond);
                 continue;
@@ -140,9 +177,13 @@ impl Regions {
             ours.re_marks += theirs.re_marks;
             ours.writes += theirs.writes;
             ours.bytes += theirs.bytes;
-            ours.cleared_ns = ours.cleared_ns.max(theirs.cleared_ns);
-            if !ours.in_most_marked && ours.marks > self.most_marked_floor {
-                self.promote(place);
+            ours.writers.absorb(&theirs.writers, &number_here);
+            if theirs.life != Life::Unseen && ours.since_ns <= theirs.since_ns {
+                self.dirty = self.dirty + u64::from(theirs.life == Life::Dirty) - u64::from(ours.life == Life::Dirty);
+                (ours.life, ours.since_ns) = (theirs.life, theirs.since_ns);
+            }
+            for (by, ranking) in By::ALL.into_iter().zip(&mut self.rankings) {
+                ranking.grow(by, place, &mut self.counters, &self.numbers);
             }
         }
     }
@@ -152,24 +193,40 @@ impl Regions {
         self.counters.len()
     }
 
+    /// Regions that were marked and not cleared since, as far as they have counts of their own.
+    pub fn dirty(&self) -> u64 {
+        self.dirty
+    }
+
     /// Totals over all regions.
     pub fn totals(&self) -> RegionTotals {
         self.totals
     }
 
-    /// The most marked regions, most marks first, then by number.
-    pub fn most_marked(&self, geometry: &Geometry) -> Vec<RegionSummary> {
-        let mut rows: Vec<RegionSummary> = self
-            .most_marked
-            .iter()
-            .map(|&place| {
-                let RegionCounters { region, marks, clears, re_marks, writes, bytes, .. } =
-                    self.counters[place as usize];
-                let sectors = geometry.sectors(Region(region));
-                RegionSummary { region, sectors, marks, clears, re_marks, writes, write_bytes: bytes }
-            })
-            .collect();
-        rows.sort_unstable_by(RegionSummary::by_marks);
+    /// The first regions of a ranking, then by number. `processes` are those of the device.
+    pub fn ranked(&self, by: By, geometry: &Geometry, processes: &Processes) -> Vec<RegionSummary> {
+        let [by_marks, by_bytes, by_re_marks] = &self.rankings;
+        let ranking = match by {
+            By::Marks => by_marks,
+            By::Bytes => by_bytes,
+            By::ReMarks => by_re_marks,
+        };
+        let row = |&place: &u32| {
+            let region = self.numbers[place as usize];
+            let RegionCounters { marks, clears, re_marks, writes, bytes, writers, .. } = &self.counters[place as usize];
+            RegionSummary {
+                region,
+                sectors: geometry.sectors(Region(region)),
+                marks: *marks,
+                clears: *clears,
+                re_marks: *re_marks,
+                writes: *writes,
+                write_bytes: *bytes,
+                writers: writers.processes().map(|number| processes.name_of(number.into())).collect(),
+            }
+        };
+        let mut rows: Vec<RegionSummary> = ranking.members.iter().map(row).collect();
+        rows.sort_unstable_by(|left, right| left.rank(right, by));
         rows
     }
 
@@ -200,31 +257,9 @@ impl Regions {
         } else {
             self.sparse.insert(region.0, place);
         }
-        self.counters.push(RegionCounters { region: region.0, ..RegionCounters::default() });
+        self.counters.push(RegionCounters::default());
+        self.numbers.push(region.0);
         Some(place as usize)
-    }
-
-    /// Takes a region among the most marked, in place of the least marked one if there is no room and it has fewer.
-    #[cold]
-    fn promote(&mut self, place: usize) {
-        let Ok(number) = u32::try_from(place) else { return };
-        if self.most_marked.len() < MOST_MARKED_MAX {
-            self.most_marked.push(number);
-            self.counters[place].in_most_marked = true;
-            return;
-        }
-        let least = self.most_marked.iter().enumerate().min_by_key(|&(_, &member)| {
-            let counters = &self.counters[member as usize];
-            (counters.marks, std::cmp::Reverse(counters.region))
-        });
-        let Some((slot, &member)) = least else { return };
-        let floor = self.counters[member as usize].marks;
-        self.most_marked_floor = floor;
-        if self.counters[place].marks > floor {
-            self.counters[member as usize].in_most_marked = false;
-            self.counters[place].in_most_marked = true;
-            self.most_marked[slot] = number;
-        }
     }
 }
 
@@ -275,99 +310,23 @@ pub struct RegionSummary {
     pub writes: u64,
     /// Bytes of those writes.
     pub write_bytes: u64,
+    /// Processes that wrote it most, at most [`writers::WRITERS_MAX`]: whoever made more than a third of the writes is among
+    /// them; further ones may have made fewer than one that is not.
+    pub writers: Vec<ProcessName>,
 }
 
 impl RegionSummary {
-    /// Most marks first, then by number.
-    pub fn by_marks(left: &Self, right: &Self) -> std::cmp::Ordering {
-        right.marks.cmp(&left.marks).then(left.region.cmp(&right.region)).then(left.sectors.cmp(&right.sectors))
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::{MOST_MARKED_MAX, RE_MARK_NS, Regions};
-    use crate::analysis::geometry::Geometry;
-    use crate::event::ids::{MonoNs, Region};
-
-    const SECOND: u64 = 1_000_000_000;
-
-    #[test]
-    fn counts_marks_clears_writes_and_sector_ranges() {
-        let geometry = Geometry { region_size_sectors: Some(8), target_sectors: Some(20), ..Geometry::default() };
-        let (mut regions, mut budget) = (Regions::default(), 10);
-        for time in [1, 2, 3] {
-            regions.mark(Region(2), MonoNs(time * 10 * SECOND), &mut budget);
+    fn number(&self, by: By) -> u64 {
+        match by {
+            By::Marks => self.marks,
+            By::Bytes => self.write_bytes,
+            By::ReMarks => self.re_marks,
         }
-        regions.mark(Region(0), MonoNs(1), &mut budget);
-        regions.clear(Region(2), MonoNs(31 * SECOND), &mut budget);
-        regions.write(Region(2), 4096, &mut budget);
-        regions.write(Region(2), 512, &mut budget);
-        let rows = regions.most_marked(&geometry);
-        assert_eq!(rows.iter().map(|r| (r.region, r.marks)).collect::<Vec<_>>(), [(2, 3), (0, 1)]);
-        assert_eq!((rows[0].clears, rows[0].writes, rows[0].write_bytes, rows[0].re_marks), (1, 2, 4608, 0));
-        let sectors = rows[0].sectors.unwrap();
-        assert_eq!((sectors.first_sector, sectors.last_sector), (16, 19), "the last region is short");
     }
 
-    #[test]
-    fn a_mark_within_a_second_of_the_clear_is_a_re_mark() {
-        let (mut regions, mut budget) = (Regions::default(), 10);
-        regions.mark(Region(1), MonoNs(SECOND), &mut budget);
-        regions.clear(Region(1), MonoNs(2 * SECOND), &mut budget);
-        regions.mark(Region(1), MonoNs(2 * SECOND + SECOND / 2), &mut budget);
-        // A second mark without a clear between is not one more.
-        regions.mark(Region(1), MonoNs(2 * SECOND + SECOND / 2 + 1), &mut budget);
-        assert_eq!(regions.totals().re_marks, 1);
-        regions.clear(Region(1), MonoNs(5 * SECOND), &mut budget);
-        regions.mark(Region(1), MonoNs(5 * SECOND + RE_MARK_NS), &mut budget);
-        assert_eq!(regions.totals().re_marks, 2);
-        regions.clear(Region(1), MonoNs(7 * SECOND), &mut budget);
-        regions.mark(Region(1), MonoNs(7 * SECOND + RE_MARK_NS + 1), &mut budget);
-        assert_eq!(regions.totals().re_marks, 2);
-        assert_eq!(regions.totals().marks, 5);
-        // Region 2 is cleared by recovery: its first mark is not one again.
-        regions.clear(Region(2), MonoNs(9 * SECOND), &mut budget);
-        regions.mark(Region(2), MonoNs(9 * SECOND + 1), &mut budget);
-        assert_eq!(regions.totals().re_marks, 2);
-    }
-
-    #[test]
-    fn regions_beyond_the_limit_are_counted_together() {
-        let (mut regions, mut budget) = (Regions::default(), 2);
-        for region in [0, u64::MAX, 5, 5, 0] {
-            regions.mark(Region(region), MonoNs(1), &mut budget);
-        }
-        regions.clear(Region(5), MonoNs(2), &mut budget);
-        regions.write(Region(5), 100, &mut budget);
-        let totals = regions.totals();
-        assert_eq!((totals.marks, totals.marked_regions), (5, 2));
-        assert_eq!((totals.other.marks, totals.other.clears, totals.other.bytes), (2, 1, 100));
-        assert_eq!(regions.tracked(), 2);
-    }
-
-    #[test]
-    fn the_most_marked_are_exact_whatever_the_order() {
-        let (mut regions, mut budget) = (Regions::default(), 10_000);
-        // Region n is marked n + 1 times, in rounds, so that every region is overtaken again and again.
-        for round in 0..300_u64 {
-            for region in round..300 {
-                regions.mark(Region(region), MonoNs(1), &mut budget);
-            }
-        }
-        let rows = regions.most_marked(&Geometry::default());
-        let expected: Vec<(u64, u64)> = (0..MOST_MARKED_MAX as u64).map(|n| (299 - n, 300 - n)).collect();
-        assert_eq!(rows.iter().map(|r| (r.region, r.marks)).collect::<Vec<_>>(), expected);
-    }
-
-    #[test]
-    fn absorbing_adds_up() {
-        let (mut left, mut right, mut budget) = (Regions::default(), Regions::default(), 10);
-        left.mark(Region(1), MonoNs(1), &mut budget);
-        right.mark(Region(1), MonoNs(1), &mut budget);
-        right.mark(Region(2), MonoNs(1), &mut budget);
-        right.write(Region(2), 512, &mut budget);
-        left.absorb(&right, &mut budget);
-        assert_eq!((left.totals().marks, left.totals().marked_regions, left.totals().written_regions), (3, 2, 1));
+    /// Largest number first, then by region.
+    pub fn rank(&self, other: &Self, by: By) -> std::cmp::Ordering {
+        let by_number = other.number(by).cmp(&self.number(by));
+        by_number.then(self.region.cmp(&other.region)).then(self.sectors.cmp(&other.sectors))
     }
 }

@@ -56,9 +56,16 @@ pub struct Wait {
     pub issued: Option<MonoNs>,
 }
 
+impl Position {
+    /// Number of the next flush.
+    pub fn next(self) -> u64 {
+        self.next
+    }
+}
+
 impl Timeline {
-    /// Adds a flush that is over.
-    pub fn push(&mut self, flush: &FlushSeen) {
+    /// Adds a flush that is over; returns its number.
+    pub fn push(&mut self, flush: &FlushSeen) -> u64 {
         let duration_ns = flush.duration_ns.unwrap_or(0);
         let holds_writes = flush.holds_writes();
         if holds_writes {
@@ -75,6 +82,7 @@ impl Timeline {
             holds_writes,
             held_sum_ns: self.held_sum_ns,
         });
+        self.first + self.intervals.len() as u64 - 1
     }
 
     /// The place behind the last flush.
@@ -99,6 +107,12 @@ impl Timeline {
         Some(Wait { dirtied_flush_ns: overlap_ns, issued: own.map(|own| MonoNs(own.end_ns)) })
     }
 
+    /// Number of the flush of the pass that picked up a write of `log` at that place, if it is over and remembered.
+    pub fn own(&self, log: LogId, picked: Position) -> Option<u64> {
+        let after = self.from(picked.next).position(|interval| interval.log == log)?;
+        Some(picked.next.max(self.first) + after as u64)
+    }
+
     /// Intervals from the one with this number on.
     fn from(&self, number: u64) -> impl Iterator<Item = &Interval> {
         let skipped = usize::try_from(number.saturating_sub(self.first)).unwrap_or(usize::MAX);
@@ -116,8 +130,10 @@ mod tests {
     fn flush(start: u64, end: u64, kind: FlushKind) -> FlushSeen {
         FlushSeen {
             log: LogId(1),
+            tid: 7,
             time: MonoNs(end),
             duration_ns: Some(end - start),
+            leg_flush_ns: None,
             kind: Some(kind),
             result: 0,
             carried: Carried::default(),
@@ -159,6 +175,8 @@ mod tests {
         timeline.push(&flush(40, 50, FlushKind::Dirtied));
         let wait = timeline.wait(LogId(1), 10, entered, Some(entered)).unwrap();
         assert_eq!(wait, Wait { dirtied_flush_ns: 10, issued: Some(MonoNs(50)) });
+        assert_eq!((timeline.own(LogId(1), entered), timeline.own(LogId(2), entered)), (Some(1), Some(0)));
+        assert_eq!(timeline.own(LogId(1), timeline.position()), None, "its flush is not over");
     }
 
     #[test]

@@ -7,7 +7,7 @@ use anyhow::Context as _;
 
 use super::exit::{Exit, Failure};
 use super::trace_file::{TraceFile, TraceTime};
-use crate::analysis::flush::SLOWEST_MAX;
+use crate::analysis::slow_flush::SLOWEST_MAX;
 use crate::event::facts::CaptureFacts;
 use crate::event::ids::DurationNs;
 use crate::event::text::quote::quote;

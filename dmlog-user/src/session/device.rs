@@ -1,21 +1,26 @@
 //! One mirror and everything that was counted for it. It outlives its logs: a table reload brings a new log instance.
 
+use crate::analysis::churn::Churn;
 use crate::analysis::consults::Consults;
 use crate::analysis::failures::Failures;
 use crate::analysis::flush::{Carried, FlushSeen, Flushes};
 use crate::analysis::geometry::Geometry;
 use crate::analysis::io::Io as IoCounters;
+use crate::analysis::occupancy::{LogOccupancy, Occupancy, TargetOccupancy};
 use crate::analysis::ops::Ops;
 use crate::analysis::outstanding::Pending;
 use crate::analysis::processes::Processes;
 use crate::analysis::recovery::{Recovery, SyncProgress};
 use crate::analysis::regions::{Regions, TRACKED_REGIONS_MAX};
+use crate::analysis::slow_flush::WriteSeen;
 use crate::analysis::timeline::Timeline;
 use crate::event::call::Call;
 use crate::event::ids::{LogId, MonoNs};
 use crate::event::op::{Bio, Identity, IoKind, LogOp};
 
-use super::logs::LogState;
+use dmlog_common::record::kind;
+
+use super::logs::{LegFlush, LogState};
 use super::model::tally::Tally;
 
 /// Mirror targets that are told apart within one device. `pvmove` makes one per segment of a volume; beyond this, regions
@@ -31,6 +36,17 @@ pub struct Target {
     pub regions: Regions,
     /// How far it is in sync.
     pub sync: SyncProgress,
+    /// What its log said of its regions last.
+    occupancy: TargetOccupancy,
+}
+
+impl Target {
+    /// What was seen of its regions, where no model knows their bits.
+    fn seen(&self) -> LogOccupancy {
+        let dirty = self.regions.dirty();
+        let out_of_sync = self.geometry.region_count.and_then(|regions| self.sync.out_of_sync(regions));
+        LogOccupancy { dirty, out_of_sync, ..LogOccupancy::default() }
+    }
 }
 
 /// One mirror.
@@ -54,6 +70,19 @@ pub struct Device {
     pub(super) failures: Failures,
     pub(super) consults: Consults,
     pub(super) comparisons: Tally,
+    pub(super) occupancy: Occupancy,
+    pub(super) churn: Churn,
+}
+
+/// How long the flush of the legs took that was part of this flush of the log.
+fn leg_flush_of(call: &Call, last: &mut LegFlush) -> Option<u64> {
+    let LegFlush { tid, time, duration_ns } = std::mem::take(last);
+    (time != MonoNs(0) && tid == call.tid && call.start() <= time).then_some(duration_ns)
+}
+
+/// A process's number in two bytes, which [`PROCESSES_MAX`](crate::analysis::processes::PROCESSES_MAX) fits.
+fn process_number(number: u32) -> u16 {
+    u16::try_from(number).unwrap_or_default()
 }
 
 impl Default for Device {
@@ -81,6 +110,8 @@ impl Device {
             failures: Failures::default(),
             consults: Consults::default(),
             comparisons: Tally::default(),
+            occupancy: Occupancy::default(),
+            churn: Churn::default(),
         }
     }
 
@@ -193,25 +224,30 @@ impl Device {
             failures,
             consults,
             comparisons,
+            // Of a log that was not identified nothing is told.
+            occupancy: _,
+            churn,
         } = other;
         let place = self.place_target(Geometry::of(identity), None);
+        let numbers = self.processes.absorb(&processes);
+        let number_here = |number: u16| process_number(numbers.get(usize::from(number)).copied().unwrap_or_default());
         let mut budget = self.region_budget;
         let target = self.target_mut(place);
         for theirs in &targets {
-            target.regions.absorb(&theirs.regions, &mut budget);
+            target.regions.absorb(&theirs.regions, number_here, &mut budget);
             target.sync.absorb(theirs.sync);
         }
         self.region_budget = budget;
         // The log's identity follows at once and counts it, so its instance is not counted here.
         self.log_instances += log_instances.saturating_sub(1);
         self.ops.absorb(&ops);
-        self.flushes.absorb(&flushes);
+        self.flushes.absorb(&flushes, |number| numbers.get(number as usize).copied().unwrap_or_default());
         self.io.absorb(&io);
-        self.processes.absorb(&processes);
         self.recovery.absorb(&recovery);
         self.failures.absorb(&failures);
         self.consults.absorb(&consults);
         self.comparisons.absorb(&comparisons);
+        self.churn.absorb(&churn);
     }
 
     /// An operation of one of its logs.
@@ -220,34 +256,36 @@ impl Device {
         match op {
             LogOp::MarkRegion { region } => {
                 log.carried.mark(*region);
-                if inside {
-                    let Self { targets, region_budget, .. } = self;
-                    if let Some(target) = targets.get_mut(log.target as usize) {
-                        target.regions.mark(*region, call.time, region_budget);
-                    }
+                let Self { targets, region_budget, .. } = self;
+                if let Some(target) = targets.get_mut(log.target as usize) {
+                    target.regions.mark(*region, call.time, inside, region_budget);
                 }
             }
             LogOp::ClearRegion { region } => {
-                log.carried.clear();
-                if inside {
-                    let Self { targets, region_budget, .. } = self;
-                    if let Some(target) = targets.get_mut(log.target as usize) {
-                        target.regions.clear(*region, call.time, region_budget);
-                    }
+                log.carried.clear(call.time);
+                let Self { targets, region_budget, churn, .. } = self;
+                if let Some(target) = targets.get_mut(log.target as usize)
+                    && let Some(lifetime_ns) = target.regions.clear(*region, call.time, inside, region_budget)
+                    && inside
+                {
+                    churn.clear(lifetime_ns);
                 }
             }
             LogOp::Flush { kind, result } => {
                 let flush = FlushSeen {
                     log: call.log,
+                    tid: call.tid,
                     time: call.time,
                     duration_ns: call.duration_ns(),
+                    leg_flush_ns: leg_flush_of(call, &mut log.leg_flush),
                     kind: *kind,
                     result: *result,
                     carried: log.carried,
                 };
-                self.timeline.push(&flush);
+                let number = self.timeline.push(&flush);
                 if inside {
-                    self.flushes.observe(&flush);
+                    self.flushes.observe(&flush, number);
+                    self.churn.flush(&flush);
                 }
                 // After a flush that failed, the kernel's touched flags stay set: the next one carries the same.
                 if *result == 0 {
@@ -261,15 +299,41 @@ impl Device {
         }
     }
 
+    /// Whether a sync count tells nothing new of how many regions are out of sync.
+    pub fn knows_sync_count(&self, call: &Call, target: u32) -> bool {
+        let Some(target) = self.targets.get(target as usize) else { return true };
+        let out_of_sync =
+            target.geometry.region_count.map(|regions| regions.saturating_sub(call.result.cast_unsigned()));
+        out_of_sync.is_some_and(|out_of_sync| target.occupancy.is_out_of_sync(call.log, out_of_sync))
+    }
+
+    /// An operation of one of its logs may have changed how many regions are dirty. `of_log` is what the model of the log
+    /// says, if it has one. `from` is where the time begins that is looked at, `None` before it.
+    #[inline]
+    pub fn occupy(&mut self, call: &Call, target: u32, of_log: Option<LogOccupancy>, from: Option<MonoNs>) {
+        let Self { targets, occupancy, .. } = self;
+        let Some(target) = targets.get_mut(target as usize) else { return };
+        let code = u16::from(call.code);
+        if !target.occupancy.listens(call.log, code == kind::RESUME) {
+            return;
+        }
+        let says = match of_log {
+            _ if code == kind::DTR => None,
+            Some(says) => Some(says),
+            None => Some(target.seen()),
+        };
+        occupancy.observe(&mut target.occupancy, says.as_ref(), &target.geometry, call.time, from);
+    }
+
     /// A write enters: its bytes count for its region.
-    pub fn write_region(&mut self, target: u32, bio: &Bio<'_>) {
+    pub fn write_region(&mut self, target: u32, bio: &Bio<'_>, process: u32) {
         let Some(region) = self.geometry(target).region(bio.sector) else {
             self.io.region_not_known();
             return;
         };
         let Self { targets, region_budget, .. } = self;
         if let Some(target) = targets.get_mut(target as usize) {
-            target.regions.write(region, u64::from(bio.bytes), region_budget);
+            target.regions.write(region, u64::from(bio.bytes), process_number(process), region_budget);
         }
     }
 
@@ -277,6 +341,13 @@ impl Device {
     pub fn end(&mut self, pending: &Pending, time: MonoNs, latency_ns: u64, status: i32) {
         self.io.end(pending, time, latency_ns, status, &self.timeline);
         if pending.kind == IoKind::Write {
+            if let Some(position) = pending.position
+                && self.flushes.slowest.has_since(position.next())
+            {
+                let own = pending.picked.and_then(|(_, picked)| self.timeline.own(pending.log, picked));
+                let Pending { entered, process, .. } = *pending;
+                self.flushes.slowest.wait(&WriteSeen { entered, first: position.next(), own, ended: time, process });
+            }
             self.processes.end_write(pending.process, latency_ns);
         }
     }

@@ -30,6 +30,19 @@ pub struct LogState {
     pub target: u32,
     /// What its next flush commits.
     pub carried: Carried,
+    /// The last flush of its legs.
+    pub leg_flush: LegFlush,
+}
+
+/// A flush of the legs, which is part of a flush of the log by the same thread.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct LegFlush {
+    /// Its thread.
+    pub tid: u32,
+    /// When it was over; 0 if there was none.
+    pub time: MonoNs,
+    /// How long it took.
+    pub duration_ns: u64,
 }
 
 /// A device without identity turned out to be another one: what stood at one place is now at the other.
@@ -54,7 +67,8 @@ pub struct Logs {
 
 impl Default for Logs {
     fn default() -> Self {
-        let unknown = LogState { device: UNKNOWN_DEVICE, target: 0, carried: Carried::default() };
+        let unknown =
+            LogState { device: UNKNOWN_DEVICE, target: 0, carried: Carried::default(), leg_flush: LegFlush::default() };
         Self { states: vec![unknown], vacant: Vec::new(), beyond_limit: 0, last_beyond: None }
     }
 }
@@ -83,7 +97,10 @@ impl Logs {
             return LogId::UNKNOWN.0 as usize;
         };
         if place >= self.states.len() {
-            self.states.resize(place + 1, LogState { device: NOT_SEEN, target: 0, carried: Carried::default() });
+            self.states.resize(
+                place + 1,
+                LogState { device: NOT_SEEN, target: 0, carried: Carried::default(), leg_flush: LegFlush::default() },
+            );
         }
         self.states[place].device = device;
         place

@@ -24,10 +24,10 @@ use crate::event::call::{CODES, Call, Row};
 use crate::event::facts::CaptureFacts;
 use crate::event::ids::{LogId, MonoNs};
 use crate::event::item::Item;
-use crate::event::op::{Bio, Identity, IoKind, Op};
+use crate::event::op::{Bio, FlushKind, Identity, IoKind, Op};
 
 use self::device::Device;
-use self::logs::{LogState, Logs};
+use self::logs::{LegFlush, LogState, Logs, UNKNOWN_DEVICE};
 use self::model::Models;
 use self::model::rules::Rules;
 use self::window::{Moment, Phase, Window};
@@ -154,6 +154,36 @@ impl Session {
         if CHANGES[usize::from(call.code) % CODES] {
             self.change(call, inside);
         }
+        if OCCUPIES[usize::from(call.code) % CODES] {
+            self.occupy_by(call, inside);
+        }
+    }
+
+    /// An operation of [`OCCUPIES`]: some of them tell by their result that nothing has changed.
+    #[inline(never)]
+    fn occupy_by(&mut self, call: &Call, inside: bool) {
+        let changes_nothing = match u16::from(call.code) {
+            kind::FLUSH => call.arg().and_then(FlushKind::from_number) == Some(FlushKind::NoOp),
+            kind::GET_RESYNC_WORK => call.result != 1,
+            kind::GET_SYNC_COUNT => {
+                let log = self.logs.state(call.log, &mut self.devices);
+                self.devices[log.device as usize].knows_sync_count(call, log.target)
+            }
+            _ => false,
+        };
+        if !changes_nothing {
+            self.occupy(call, inside);
+        }
+    }
+
+    /// Follows how many regions are dirty, after the model has taken in what changes it.
+    fn occupy(&mut self, call: &Call, inside: bool) {
+        let Self { window, logs, devices, models, .. } = self;
+        let log = logs.state(call.log, devices);
+        if log.device != UNKNOWN_DEVICE {
+            let of_log = models.as_mut().and_then(|models| models.occupancy(call.log));
+            devices[log.device as usize].occupy(call, log.target, of_log, inside.then(|| window.begin()));
+        }
     }
 
     /// What an event changes beside the counters that all have. Half of the events are only counted.
@@ -184,6 +214,11 @@ impl Session {
                 }
             }
             kind::END_IO => self.end(call, inside),
+            kind::LEG_FLUSH => {
+                let duration_ns = call.span_ns().unwrap_or(0);
+                log.leg_flush = LegFlush { tid: call.tid, time: call.time, duration_ns };
+            }
+            kind::PASS => device.flushes.slowest.pass(call.log, call.tid, call.start(), call.time),
             kind::RH_DELAY if inside => {
                 device.io.delay();
                 if let Some(pending) = outstanding.get_mut(call.io()) {
@@ -213,7 +248,7 @@ impl Session {
         if inside {
             device.io.enter(kind, bio.bytes);
             if kind == IoKind::Write {
-                device.write_region(log.target, bio);
+                device.write_region(log.target, bio, process);
             }
         }
         let pending = Pending {
@@ -255,6 +290,7 @@ impl Session {
         if let Some(models) = models {
             models.identify(call, identity, &mut device.comparisons, inside);
         }
+        self.occupy(call, inside);
     }
 
     /// A snapshot of bits counts as an event; what it says is for the models.
@@ -264,6 +300,7 @@ impl Session {
         if let Some(models) = models {
             models.snapshot_bits(call, bits, &mut device.comparisons, inside);
         }
+        self.occupy(call, inside);
     }
 
     fn identify(&mut self, log: LogId, identity: &Identity, time: MonoNs) {
@@ -274,29 +311,45 @@ impl Session {
 }
 
 /// The operations that [`Session::change`] knows.
-static CHANGES: [bool; CODES] = {
-    let mut changes = [false; CODES];
-    let known = [
-        kind::MARK_REGION,
-        kind::CLEAR_REGION,
-        kind::FLUSH,
-        kind::GET_RESYNC_WORK,
-        kind::SET_REGION_SYNC,
-        kind::GET_SYNC_COUNT,
-        kind::RH_INC,
-        kind::END_IO,
-        kind::RH_DELAY,
-        kind::RH_RECOVERY_END,
-        kind::RECOVERY_COMPLETE,
-        kind::CONSULT,
-    ];
+static CHANGES: [bool; CODES] = table(&[
+    kind::MARK_REGION,
+    kind::CLEAR_REGION,
+    kind::FLUSH,
+    kind::GET_RESYNC_WORK,
+    kind::SET_REGION_SYNC,
+    kind::GET_SYNC_COUNT,
+    kind::RH_INC,
+    kind::END_IO,
+    kind::LEG_FLUSH,
+    kind::PASS,
+    kind::RH_DELAY,
+    kind::RH_RECOVERY_END,
+    kind::RECOVERY_COMPLETE,
+    kind::CONSULT,
+]);
+
+/// The operations that may change how many regions are dirty, out of sync or in recovery, or what is on the log device.
+static OCCUPIES: [bool; CODES] = table(&[
+    kind::MARK_REGION,
+    kind::CLEAR_REGION,
+    kind::FLUSH,
+    kind::SET_REGION_SYNC,
+    kind::GET_RESYNC_WORK,
+    kind::GET_SYNC_COUNT,
+    kind::RESUME,
+    kind::DTR,
+]);
+
+/// Whether each operation is among these.
+const fn table(known: &[u16]) -> [bool; CODES] {
+    let mut table = [false; CODES];
     let mut place = 0;
     while place < known.len() {
-        changes[known[place] as usize] = true;
+        table[known[place] as usize] = true;
         place += 1;
     }
-    changes
-};
+    table
+}
 
 /// What every event counts for, whatever it is: finds its log and its device, and tells whether it lies in the window;
 /// `None` if it is left out altogether.

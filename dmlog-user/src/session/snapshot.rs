@@ -11,15 +11,18 @@ use super::difference::ModelSummary;
 use super::logs::UNKNOWN_DEVICE;
 use super::model::tally::ComparisonRow;
 use crate::analysis::by_name;
+use crate::analysis::churn::ChurnSummary;
 use crate::analysis::consults::ConsultSummary;
 use crate::analysis::failures::FailureSummary;
 use crate::analysis::flush::FlushSummary;
 use crate::analysis::geometry::{Geometry, SectorRange};
 use crate::analysis::io::{IoSummary, UnderWay};
 use crate::analysis::losses::LossSummary;
+use crate::analysis::occupancy::OccupancySummary;
 use crate::analysis::ops::OpTable;
 use crate::analysis::processes::ProcessTable;
 use crate::analysis::recovery::{RecoverySummary, SyncSummary};
+use crate::analysis::regions::ranking::By;
 use crate::analysis::regions::{RegionSummary, RegionTotals};
 use crate::event::ids::{LogId, MonoNs, SECTOR_SIZE_BYTES};
 use crate::event::op::IoKind;
@@ -84,6 +87,10 @@ pub struct DeviceSnapshot {
     pub flush: FlushSummary,
     /// Regions.
     pub regions: RegionsSnapshot,
+    /// How long regions stay dirty, and how long clears take to be written.
+    pub churn: ChurnSummary,
+    /// How many regions are dirty, out of sync and in recovery over time, and what a crash would cost.
+    pub occupancy: OccupancySummary,
     /// Reads and writes.
     pub io: IoSummary,
     /// Who reads and writes.
@@ -124,6 +131,10 @@ pub struct RegionsSnapshot {
     pub totals: RegionTotals,
     /// The most marked, most marks first.
     pub most_marked: Vec<RegionSummary>,
+    /// Those with most bytes written, most first.
+    pub most_written: Vec<RegionSummary>,
+    /// Those with most re-marks, most first.
+    pub most_re_marked: Vec<RegionSummary>,
 }
 
 impl Session {
@@ -185,8 +196,11 @@ impl Session {
     ) -> DeviceSnapshot {
         let origin: MonoNs = self.window.origin();
         let span_ns = window.duration_ns;
+        let end = MonoNs(origin.0.saturating_add(window.last_ns));
         let identity = device.identity();
         let text = |text: &String| (!text.is_empty()).then(|| text.clone());
+        let regions = regions_of(device, top);
+        let slowest = device.flushes.slowest.summary(origin, top, &device.processes);
         let targets: Vec<TargetSnapshot> =
             device.targets().iter().filter(|target| is_told(target)).map(TargetSnapshot::of).collect();
         let left = targets.iter().try_fold(0_u64, |sum, target| Some(sum.saturating_add(target.regions_left()?)));
@@ -200,8 +214,10 @@ impl Session {
             targets,
             events: device.ops.events(),
             ops: device.ops.summary(span_ns),
-            flush: device.flushes.summary(span_ns, origin, top, device.recovery.is_idle().then(|| device.io.writes())),
-            regions: regions_of(device, top),
+            flush: device.flushes.summary(span_ns, slowest, device.recovery.is_idle().then(|| device.io.writes())),
+            churn: device.churn.summary(&regions.totals),
+            regions,
+            occupancy: device.occupancy.summary(self.window.begin(), end, origin),
             io: device.io.summary(span_ns, under_way),
             processes: device.processes.summary(top),
             recovery: device.recovery.summary(origin, left),
@@ -231,14 +247,17 @@ pub(super) fn name_of(device: &Device) -> String {
 
 fn regions_of(device: &Device, top: usize) -> RegionsSnapshot {
     let mut totals = RegionTotals::default();
-    let mut most_marked = Vec::new();
     for target in device.targets() {
         totals.absorb(target.regions.totals());
-        most_marked.append(&mut target.regions.most_marked(&target.geometry));
     }
-    most_marked.sort_by(RegionSummary::by_marks);
-    most_marked.truncate(top);
-    RegionsSnapshot { totals, most_marked }
+    let [most_marked, most_written, most_re_marked] = By::ALL.map(|by| {
+        let of_target = |target: &Target| target.regions.ranked(by, &target.geometry, &device.processes);
+        let mut rows: Vec<RegionSummary> = device.targets().iter().flat_map(of_target).collect();
+        rows.sort_by(|left, right| left.rank(right, by));
+        rows.truncate(top);
+        rows
+    });
+    RegionsSnapshot { totals, most_marked, most_written, most_re_marked }
 }
 
 impl DeviceSnapshot {

@@ -84,10 +84,16 @@ impl Window {
         [self.clock_start, self.first_item].into_iter().flatten().min().unwrap_or_default()
     }
 
+    /// Where the time begins that is looked at: the window, or what the stream covers of it.
+    #[inline]
+    pub fn begin(&self) -> MonoNs {
+        self.settings.since.map_or(self.first, |since| since.resolve(self.origin()).max(self.first))
+    }
+
     /// The time that is both in the window and covered by the stream, from its start.
     pub fn covered(&self) -> (DurationNs, DurationNs) {
         let origin = self.origin();
-        let first = self.settings.since.map_or(self.first, |since| since.resolve(origin).max(self.first));
+        let first = self.begin();
         let last = self.settings.until.map_or(self.last, |until| until.resolve(origin).min(self.last));
         let from_origin = |time: MonoNs| DurationNs(time.0.saturating_sub(origin.0));
         let last = from_origin(last);

@@ -3,45 +3,57 @@
 //! A cache line per region is right where every event touches one. Most of its bits are zeros, though, and a trace is kept
 //! in many copies by whoever moves back and forth in it.
 
-use super::{DENSE_REGIONS, NOT_TRACKED, RegionCounters, RegionTotals, Regions};
+use super::ranking::{By, Ranking};
+use super::writers::{WRITERS_MAX, Writer, Writers};
+use super::{DENSE_REGIONS, Life, NOT_TRACKED, RegionCounters, RegionTotals, Regions};
 
 /// [`Regions`] without its zeros.
 #[derive(Clone, Debug, Default)]
 pub struct PackedRegions {
-    /// Seven numbers for each region, in groups of seven bits, the lowest first; all but the last group with a bit above.
+    /// For each region its index, [`NUMBERS`] and its writers, in groups of seven bits, the lowest first; all but the last group
+    /// with a bit above.
     numbers: Box<[u8]>,
     regions: usize,
     dense_len: usize,
-    /// The latest clear; times of clears are counted back from it.
-    cleared_last_ns: u64,
-    most_marked: Box<[u32]>,
-    most_marked_floor: u64,
+    /// The latest mark or clear; their times are counted back from it.
+    last_ns: u64,
+    rankings: [Ranking; 3],
     totals: RegionTotals,
+    dirty: u64,
+}
+
+/// Numbers of a region beside its index: counters, its life and the time of that.
+const NUMBERS: usize = 7;
+
+impl Life {
+    const ALL: [Self; 3] = [Self::Unseen, Self::Dirty, Self::Cleared];
 }
 
 impl Regions {
     /// Packs a copy.
     pub fn pack(&self) -> PackedRegions {
-        let Self { dense, sparse: _, counters, most_marked, most_marked_floor, totals } = self;
-        let cleared_last_ns = counters.iter().map(|counters| counters.cleared_ns).max().unwrap_or_default();
+        let Self { dense, sparse: _, counters, numbers: regions, rankings, totals, dirty } = self;
+        let last_ns = counters.iter().map(|counters| counters.since_ns).max().unwrap_or_default();
         let mut numbers = Vec::new();
-        for counters in counters {
-            let RegionCounters { region, marks, clears, re_marks, writes, bytes, cleared_ns, in_most_marked: _ } =
+        for (counters, &region) in counters.iter().zip(regions) {
+            let RegionCounters { marks, clears, re_marks, writes, bytes, since_ns, writers, life, ranked: _ } =
                 *counters;
-            // 0 if there is none.
-            let cleared_ago = if cleared_ns == 0 { 0 } else { cleared_last_ns - cleared_ns + 1 };
-            for number in [region, marks, clears, re_marks, writes, bytes, cleared_ago] {
+            let ago_ns = if life == Life::Unseen { 0 } else { last_ns - since_ns };
+            for number in [region, marks, clears, re_marks, writes, bytes, life as u64, ago_ns] {
                 put(&mut numbers, number);
+            }
+            for Writer { process, writes } in writers.0 {
+                put(&mut numbers, u64::from(writes) << u16::BITS | u64::from(process));
             }
         }
         PackedRegions {
             numbers: numbers.into(),
             regions: counters.len(),
             dense_len: dense.len(),
-            cleared_last_ns,
-            most_marked: most_marked.as_slice().into(),
-            most_marked_floor: *most_marked_floor,
+            last_ns,
+            rankings: rankings.clone(),
             totals: *totals,
+            dirty: *dirty,
         }
     }
 }
@@ -49,31 +61,21 @@ impl Regions {
 impl PackedRegions {
     /// What was packed.
     pub fn unpack(&self) -> Regions {
-        let Self { numbers, regions, dense_len, cleared_last_ns, most_marked, most_marked_floor, totals } = self;
+        let Self { numbers, regions, dense_len, last_ns, rankings, totals, dirty } = self;
         let mut rest: &[u8] = numbers;
         let mut unpacked = Regions {
             dense: vec![NOT_TRACKED; *dense_len],
             counters: Vec::with_capacity(*regions),
-            most_marked: most_marked.to_vec(),
-            most_marked_floor: *most_marked_floor,
+            numbers: Vec::with_capacity(*regions),
+            rankings: rankings.clone(),
             totals: *totals,
+            dirty: *dirty,
             ..Regions::default()
         };
         for place in (0..).take(*regions) {
-            let [region, marks, clears, re_marks, writes, bytes, cleared_ago] =
-                std::array::from_fn(|_number| take(&mut rest));
-            let cleared_ns = cleared_ago.checked_sub(1).map_or(0, |ago| cleared_last_ns - ago);
-            let in_most_marked = false;
-            unpacked.counters.push(RegionCounters {
-                region,
-                marks,
-                clears,
-                re_marks,
-                writes,
-                bytes,
-                cleared_ns,
-                in_most_marked,
-            });
+            let region = take(&mut rest);
+            unpacked.numbers.push(region);
+            unpacked.counters.push(take_counters(&mut rest, *last_ns));
             let dense = usize::try_from(region).ok().filter(|_index| region < DENSE_REGIONS);
             match dense.and_then(|index| unpacked.dense.get_mut(index)) {
                 Some(slot) => *slot = place,
@@ -82,16 +84,31 @@ impl PackedRegions {
                 }
             }
         }
-        for &place in most_marked {
-            unpacked.counters[place as usize].in_most_marked = true;
+        for (by, ranking) in By::ALL.into_iter().zip(rankings) {
+            for &place in &ranking.members {
+                unpacked.counters[place as usize].ranked |= by.bit();
+            }
         }
         unpacked
     }
 
     /// Memory that it takes, in bytes.
     pub fn footprint_bytes(&self) -> usize {
-        self.numbers.len() + size_of_val(&*self.most_marked) + size_of::<Self>()
+        let ranked: usize = self.rankings.iter().map(|ranking| size_of_val(ranking.members.as_slice())).sum();
+        self.numbers.len() + ranked + size_of::<Self>()
     }
+}
+
+fn take_counters(rest: &mut &[u8], last_ns: u64) -> RegionCounters {
+    let [marks, clears, re_marks, writes, bytes, life, ago_ns]: [u64; NUMBERS] = std::array::from_fn(|_| take(rest));
+    let life = Life::ALL.into_iter().find(|known| *known as u64 == life).unwrap_or_default();
+    let since_ns = if life == Life::Unseen { 0 } else { last_ns - ago_ns };
+    let writers: [Writer; WRITERS_MAX] = std::array::from_fn(|_| {
+        let packed = take(rest);
+        let half = |bits: u64| u16::try_from(bits & u64::from(u16::MAX)).unwrap_or_default();
+        Writer { process: half(packed), writes: half(packed >> u16::BITS) }
+    });
+    RegionCounters { marks, clears, re_marks, writes, bytes, since_ns, writers: Writers(writers), life, ranked: 0 }
 }
 
 /// Bits of a number in one byte.
@@ -129,7 +146,9 @@ fn take(bytes: &mut &[u8]) -> u64 {
 mod tests {
     use super::{put, take};
     use crate::analysis::geometry::Geometry;
-    use crate::analysis::regions::{DENSE_REGIONS, MOST_MARKED_MAX, Regions};
+    use crate::analysis::processes::Processes;
+    use crate::analysis::regions::ranking::{By, RANKED_MAX};
+    use crate::analysis::regions::{DENSE_REGIONS, Regions};
     use crate::event::ids::{MonoNs, Region};
 
     #[test]
@@ -151,9 +170,9 @@ mod tests {
             let region = Region(if step % 7 == 0 { DENSE_REGIONS + step % 11 } else { step * 37 % 301 });
             let time = MonoNs(1 + step * 400_000_000);
             match step % 4 {
-                0 | 3 => regions.mark(region, time, budget),
-                1 => regions.write(region, 512 * step, budget),
-                _ => regions.clear(region, time, budget),
+                0 | 3 => regions.mark(region, time, true, budget),
+                1 => regions.write(region, 512 * step, u16::try_from(step % 13).unwrap(), budget),
+                _ => _ = regions.clear(region, time, true, budget),
             }
         }
     }
@@ -162,22 +181,28 @@ mod tests {
     fn what_was_packed_goes_on_as_if_it_had_not_been() {
         let (mut kept, mut budget) = (Regions::default(), 200);
         busy(&mut kept, &mut budget, 0);
-        assert!(kept.tracked() > MOST_MARKED_MAX && budget == 0);
+        assert!(kept.tracked() > RANKED_MAX && budget == 0);
         let packed = kept.pack();
         assert!(packed.footprint_bytes() * 2 < kept.tracked() * 68, "{}", packed.footprint_bytes());
         let mut unpacked = packed.unpack();
         busy(&mut kept, &mut budget, 3_000);
         busy(&mut unpacked, &mut budget, 3_000);
-        let geometry = Geometry::default();
-        assert_eq!(unpacked.most_marked(&geometry), kept.most_marked(&geometry));
+        let (geometry, processes) = (Geometry::default(), Processes::default());
+        for by in By::ALL {
+            assert_eq!(unpacked.ranked(by, &geometry, &processes), kept.ranked(by, &geometry, &processes));
+        }
+        for (unpacked, kept) in unpacked.counters.iter().zip(&kept.counters) {
+            assert_eq!((unpacked.writers, unpacked.life, unpacked.since_ns), (kept.writers, kept.life, kept.since_ns));
+        }
         assert_eq!((unpacked.totals(), unpacked.tracked()), (kept.totals(), kept.tracked()));
+        assert_eq!(unpacked.dirty(), kept.dirty());
     }
 
     #[test]
     fn nothing_packed_is_nothing() {
         let (mut unpacked, mut budget) = (Regions::default().pack().unpack(), 1);
         assert_eq!(unpacked.tracked(), 0);
-        unpacked.mark(Region(9), MonoNs(1), &mut budget);
+        unpacked.mark(Region(9), MonoNs(1), true, &mut budget);
         assert_eq!(unpacked.tracked(), 1);
     }
 }

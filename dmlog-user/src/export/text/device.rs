@@ -1,6 +1,6 @@
 //! The part of one mirror.
 
-use super::{io, log, model};
+use super::{io, log, model, regions};
 use crate::analysis::catalogue::{
     COUNT, ERRORS, FIRST_TIME, LAST_ERROR, LAST_TIME, LATENCY_MAX, LATENCY_P50, LATENCY_P90, LATENCY_P99, LATENCY_P999,
     Metric, RATE,
@@ -31,7 +31,8 @@ pub(super) fn render(device: &DeviceSnapshot, facts: &CaptureFacts, out: &mut St
     failures(&device.failures, out);
     io::render(&device.io, facts, out);
     log::flushes(&device.flush, out);
-    log::regions(&device.regions, out);
+    regions::regions(&device.regions, &device.churn, out);
+    regions::over_time(device, out);
     io::processes(&device.processes, out);
     log::recovery(&device.recovery, device, out);
     log::consults(&device.consults, out);

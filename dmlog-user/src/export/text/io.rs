@@ -53,18 +53,15 @@ fn write_wait(io: &IoSummary, out: &mut String) {
         );
     }
     if let (Some(pass), Some(flush), Some(legs)) = (wait.pass_wait_ratio, wait.flush_wait_ratio, wait.legs_ratio) {
-        note(
-            &format!(
-                "it went to: {} {}, {} {}, {} {}",
-                PASS_SHARE.title,
-                ratio(pass),
-                OWN_FLUSH_SHARE.title,
-                ratio(flush),
-                LEGS_SHARE.title,
-                ratio(legs),
-            ),
-            out,
-        );
+        let mut table = Table::default().words("waiting for").words("share").numbers(&PERCENTILES);
+        let rows = [(PASS_SHARE, pass), (OWN_FLUSH_SHARE, flush), (LEGS_SHARE, legs)];
+        for (part, (metric, share)) in wait.parts.iter().zip(rows) {
+            let mut row = vec![metric.title.to_owned(), ratio(share)];
+            row.append(&mut percentiles(Some(&part.latency)));
+            table.row(row);
+        }
+        heading("Where the time of the writes went", out);
+        table.render(out);
         if wait.writes_split < wait.writes {
             let (split, writes) = (count(wait.writes_split), count(wait.writes));
             note(&format!("that split is of the {split} writes of {writes} whose pass and flush were seen"), out);

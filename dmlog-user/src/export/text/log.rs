@@ -1,16 +1,18 @@
-//! The part of one mirror that is about its log: flushes, regions, recovery, and the daemon of a userspace log.
+//! The part of one mirror that is about its log: flushes, recovery, and the daemon of a userspace log.
 
 use super::device::{PERCENTILES, heading, list, percentiles};
+use super::regions::names;
 use crate::analysis::catalogue::{
-    CLEARS, CLEARS_CARRIED, COUNT, DURATION, ERRORS, FIRST_REGIONS, FIRST_SECTOR, FLUSHES_PER_WRITE, LAST_SECTOR,
-    MARKS, MARKS_CARRIED, MARKS_PER_FLUSH, RATE, RE_MARKS, REGION, RESULT, START_TIME, WRITE_BYTES, WRITES,
+    CLEARS_CARRIED, COUNT, DURATION, ERRORS, FIRST_REGIONS, FLUSHES_PER_WRITE, LEG_FLUSH_TIME, LOG_WRITE_TIME,
+    LONGEST_WAIT, MARKS_CARRIED, MARKS_PER_FLUSH, PASS_TO_FLUSH, RATE, RESULT, START_TIME, WAITED,
 };
 use crate::analysis::consults::ConsultSummary;
 use crate::analysis::flush::FlushSummary;
 use crate::analysis::recovery::RecoverySummary;
-use crate::export::number::{bytes, bytes_per_s, count, counted, duration, error, moment, per_s};
+use crate::analysis::slow_flush::SlowFlush;
+use crate::export::number::{bytes, bytes_per_s, count, duration, error, moment, per_s};
 use crate::export::table::{MISSING, Table, note};
-use crate::session::snapshot::{DeviceSnapshot, RegionsSnapshot};
+use crate::session::snapshot::DeviceSnapshot;
 
 pub(super) fn flushes(flush: &FlushSummary, out: &mut String) {
     if flush.kinds.is_empty() {
@@ -36,23 +38,40 @@ pub(super) fn flushes(flush: &FlushSummary, out: &mut String) {
     if !told.is_empty() {
         note(&told.join(", "), out);
     }
-    let did_work = |kind: &str| kind != "no_op";
+    slow_flushes(&flush.slowest, out);
+}
+
+fn slow_flushes(slowest: &[SlowFlush], out: &mut String) {
+    let told = |ns: Option<u64>| ns.map_or_else(|| MISSING.to_owned(), duration);
     let mut table = Table::default().number(START_TIME).number(DURATION).words("kind").number(RESULT);
-    table = table.numbers(&[MARKS_CARRIED, CLEARS_CARRIED]).words(FIRST_REGIONS.title);
-    for slow in flush.slowest.iter().filter(|slow| did_work(slow.kind)) {
+    table = table.numbers(&[PASS_TO_FLUSH, LEG_FLUSH_TIME, LOG_WRITE_TIME, MARKS_CARRIED, CLEARS_CARRIED]);
+    table = table.words(FIRST_REGIONS.title);
+    let mut waits = Table::default().number(START_TIME).numbers(&[WAITED, LONGEST_WAIT]).words("of");
+    for slow in slowest.iter().filter(|slow| slow.kind != "no_op") {
         table.row(vec![
             moment(slow.start_ns),
             duration(slow.duration_ns),
             spoken_kind(slow.kind).to_owned(),
             error(i64::from(slow.result)),
+            told(slow.pass_to_flush_ns),
+            told(slow.leg_flush_ns),
+            told(slow.log_write_ns),
             count(slow.marks_carried),
             count(slow.clears_carried),
             list(&slow.first_regions),
         ]);
+        if slow.writes_waited > 0 {
+            let longest = duration(slow.longest_wait_ns);
+            waits.row(vec![moment(slow.start_ns), count(slow.writes_waited), longest, names(&slow.waiters)]);
+        }
     }
     if !table.is_empty() {
-        heading("Slowest flushes, with the marks and clears that they carried", out);
+        heading("Slowest flushes: begin in their pass, time for the legs and the log device, what they carried", out);
         table.render(out);
+    }
+    if !waits.is_empty() {
+        heading("Writes that waited for them", out);
+        waits.render(out);
     }
 }
 
@@ -63,53 +82,6 @@ fn spoken_kind(kind: &str) -> &str {
         "no_op" => "no-op",
         other => other,
     }
-}
-
-pub(super) fn regions(regions: &RegionsSnapshot, out: &mut String) {
-    let totals = &regions.totals;
-    if totals.marks + totals.clears == 0 {
-        return;
-    }
-    heading("Regions", out);
-    note(
-        &format!(
-            "{} of {}, {}; {} (marked again within 1 s of the clear)",
-            counted(totals.marks, "mark"),
-            counted(totals.marked_regions, "region"),
-            counted(totals.clears, "clear"),
-            counted(totals.re_marks, "re-mark"),
-        ),
-        out,
-    );
-    if totals.other.marks + totals.other.clears > 0 {
-        note(
-            &format!(
-                "more regions than are told apart: {} marks and {} clears are of regions that are not listed",
-                count(totals.other.marks),
-                count(totals.other.clears),
-            ),
-            out,
-        );
-    }
-    if regions.most_marked.is_empty() {
-        return;
-    }
-    let mut table = Table::default().numbers(&[REGION, FIRST_SECTOR, LAST_SECTOR, MARKS, CLEARS, RE_MARKS, WRITES]);
-    table = table.number(WRITE_BYTES);
-    for region in &regions.most_marked {
-        let sector = |sector: Option<u64>| sector.map_or_else(|| MISSING.to_owned(), |sector| sector.to_string());
-        table.row(vec![
-            region.region.to_string(),
-            sector(region.sectors.map(|range| range.first_sector)),
-            sector(region.sectors.map(|range| range.last_sector)),
-            count(region.marks),
-            count(region.clears),
-            count(region.re_marks),
-            count(region.writes),
-            bytes(region.write_bytes),
-        ]);
-    }
-    table.render(out);
 }
 
 pub(super) fn recovery(recovery: &RecoverySummary, device: &DeviceSnapshot, out: &mut String) {

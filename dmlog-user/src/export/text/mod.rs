@@ -5,7 +5,8 @@
 //! one part per mirror                         (device)
 //!   failures, operations                      (device)
 //!   reads, writes, processes                  (io)
-//!   flushes, regions, recovery, log daemon    (log)
+//!   flushes, recovery, log daemon             (log)
+//!   regions, hot ones and over time           (regions)
 //!   what the model made of its log's answers  (model)
 //! ```
 
@@ -22,6 +23,7 @@ mod device;
 mod io;
 mod log;
 pub mod model;
+mod regions;
 
 /// The page.
 pub fn render(report: &Report<'_>) -> String {

@@ -7,6 +7,7 @@
 //! Invariant: a bit of `in_sync` that is not known is stored as out of sync, so that a search stops there and sees that it
 //! does not know.
 
+use self::occupied::Occupied;
 use super::rules::Rules;
 use super::tally::Comparison;
 use crate::event::ids::Region;
@@ -94,6 +95,7 @@ pub(super) struct KnownBits {
     known: Known,
     /// The log device holds the clean bits as they are here.
     is_durable: bool,
+    occupied: Occupied,
     rules: Rules,
 }
 
@@ -107,6 +109,7 @@ impl KnownBits {
             sync_known: full,
             known: Known(Known::EVERYTHING),
             is_durable: false,
+            occupied: Occupied::default(),
             rules,
         }
     }
@@ -129,10 +132,13 @@ impl KnownBits {
         let has_failed = self.known.has(Known::FLUSH_FAILED) && self.bits.flush_failed;
         self.known = Known(if has_failed { Known::FLUSH_FAILED } else { 0 });
         self.is_durable = false;
+        self.occupied.lose_device();
+        self.occupied.change_many();
     }
 
     /// Forgets which regions are in sync, and how many.
     pub(super) fn forget_sync(&mut self) {
+        self.occupied.change_many();
         self.sync_known.remove_from(Region(0));
         self.bits.in_sync.remove_from(Region(0));
         self.known.remove(Known::ALL_IN_SYNC | Known::SYNC_COUNT);
@@ -140,6 +146,8 @@ impl KnownBits {
 
     /// Forgets which regions are clean and which are in sync.
     pub(super) fn forget_regions(&mut self) {
+        self.occupied.lose_device();
+        self.occupied.change_many();
         self.clean_known.remove_from(Region(0));
         self.forget_sync();
         self.is_durable = false;
@@ -147,6 +155,7 @@ impl KnownBits {
 
     /// Forgets whether a region is clean and whether it is in sync.
     pub(super) fn doubt_region(&mut self, region: Region) {
+        self.occupied.change_many();
         self.clean_known.remove(region);
         self.sync_known.remove(region);
         self.bits.in_sync.remove(region);
@@ -194,6 +203,7 @@ impl KnownBits {
 
     #[inline]
     pub(super) fn mark_region(&mut self, region: Region) {
+        let before = self.place_of(region);
         self.bits.mark_region(region);
         self.clean_known.insert(region);
         self.known.add(Known::TOUCHED_DIRTIED);
@@ -201,10 +211,12 @@ impl KnownBits {
         if self.rules == Rules::MarkLosesSync {
             self.bits.in_sync.remove(region);
         }
+        self.occupied.moved(before, self.place_of(region));
     }
 
     #[inline]
     pub(super) fn clear_region(&mut self, region: Region) {
+        let before = self.place_of(region);
         match self.flush_failed() {
             Some(true) if self.rules != Rules::ClearWorksAfterFailedFlush => {}
             Some(failed) => {
@@ -230,6 +242,7 @@ impl KnownBits {
                 }
             }
         }
+        self.occupied.moved(before, self.place_of(region));
         self.is_durable = false;
     }
 
@@ -241,9 +254,12 @@ impl KnownBits {
 
     pub(super) fn set_region_sync(&mut self, region: Region, in_sync: bool) {
         let before = self.in_sync(region);
+        let place = self.place_of(region);
         let LogBits { touched_dirtied, sync_count, .. } = self.bits;
         let dirtied_known = self.known.has(Known::TOUCHED_DIRTIED);
+        self.occupied.recover(self.bits.recovering.get(region), false);
         self.bits.set_region_sync(region, in_sync);
+        self.occupied.moved(place, self.place_of(region));
         if !in_sync && before.is_none() {
             // Whether the count went down is not known.
             self.known.remove(Known::SYNC_COUNT);
@@ -270,6 +286,7 @@ impl KnownBits {
         }
         let LogBits { sync_search, touched_cleaned, .. } = self.bits;
         let is_known = self.known.has(Known::SEARCH | Known::RECOVERING);
+        let was_recovering = kernel.is_some_and(|region| self.bits.recovering.get(region));
         let found = self.bits.get_resync_work();
         let predicted = match found {
             _ if !is_known => Work::Unknown,
@@ -287,6 +304,11 @@ impl KnownBits {
                 self.known.remove(Known::SYNC_COUNT);
             }
         }
+        if let (Work::Known(found), Some(region)) = (predicted, kernel)
+            && found == kernel
+        {
+            self.occupied.recover(was_recovering, self.bits.recovering.get(region));
+        }
         if kernel.is_some() {
             self.touch_cleaned();
             if self.rules == Rules::RecoveringDoesNotTouch {
@@ -302,6 +324,7 @@ impl KnownBits {
         if self.known.has(Known::SEARCH) {
             insert_range(&mut self.bits.in_sync, self.bits.sync_search, end);
             insert_range(&mut self.sync_known, self.bits.sync_search, end);
+            self.occupied.change_many();
         }
         // The mirror asks only when none of its regions is recovering: MAX_RECOVERY is 1.
         self.bits.recovering.remove_from(Region(0));
@@ -311,6 +334,7 @@ impl KnownBits {
             self.bits.recovering.insert(region);
             self.bits.touched_cleaned = true;
         }
+        self.occupied.recover_only(kernel.is_some());
         self.bits.sync_search = end + 1;
         self.known.add(Known::SEARCH | Known::RECOVERING);
     }
@@ -325,6 +349,7 @@ impl KnownBits {
 
     /// Takes over what the kernel said of a region. A bit that the model had otherwise makes its count worth nothing.
     pub(super) fn adopt_in_sync(&mut self, region: Region, in_sync: bool) {
+        let place = self.place_of(region);
         if self.in_sync(region).is_some() {
             self.known.remove(Known::SYNC_COUNT);
         }
@@ -334,6 +359,7 @@ impl KnownBits {
             self.bits.in_sync.remove(region);
         }
         self.sync_known.insert(region);
+        self.occupied.moved(place, self.place_of(region));
     }
 
     /// Takes over the kernel's count. Under dm-mirror it is the number of regions in sync, because a region is set in sync
@@ -353,10 +379,12 @@ impl KnownBits {
         }
         self.sync_known.insert_from(Region(0));
         self.known.add(Known::ALL_IN_SYNC);
+        self.occupied.change_many();
     }
 
     /// The kernel's answer was another than the model's, and may be out of date by now.
     pub(super) fn doubt(&mut self, comparison: Comparison, region: Option<Region>) {
+        self.occupied.change_many();
         match (comparison, region) {
             (Comparison::InSync, Some(region)) => {
                 self.sync_known.remove(region);
@@ -407,9 +435,14 @@ impl KnownBits {
         if legs_failed {
             self.bits.legs_flush_failed();
             self.clean_known.insert_from(Region(0));
+            self.occupied.change_many();
             self.known.add(Known::FLUSH_FAILED | Known::TOUCHED_DIRTIED);
         }
         let did_io = kind != Some(FlushKind::NoOp);
+        if did_io || result != 0 {
+            // What was written, and whether, is told below.
+            self.occupied.lose_device();
+        }
         if result == 0 {
             self.bits.touched_dirtied = false;
             self.bits.touched_cleaned = false;
@@ -427,8 +460,10 @@ impl KnownBits {
             self.overlap();
             if legs_failed {
                 self.clean_known.remove_from(Region(0));
+                self.occupied.change_many();
             }
         }
+        self.note_device();
     }
 
     fn adopt_flush_kind(&mut self, kind: Option<FlushKind>) {
@@ -455,6 +490,7 @@ impl KnownBits {
         self.known.add(Known::SEARCH);
         if self.rules == Rules::CoreResumeLosesSync {
             self.bits = LogBits::new(self.region_count(), SyncOption::Default);
+            self.occupied.change_many();
         }
     }
 
@@ -485,6 +521,9 @@ impl KnownBits {
         self.keep_unknown_out_of_sync();
         self.touch_by_resume(touched, known_regions, sync_option);
         self.is_durable = wrote;
+        self.occupied.lose_device();
+        self.occupied.change_many();
+        self.note_device();
     }
 
     /// The flags after a resume: regions that the device did not know are set or cleared, and so is padding. The flags are
@@ -536,6 +575,8 @@ impl KnownBits {
             self.bits.clean.clone_from(&self.bits.in_sync);
             self.clean_known.insert_from(Region(0));
         }
+        self.occupied.change_many();
+        self.note_device();
     }
 
     /// What the log device holds, if it holds what is here.
@@ -581,6 +622,7 @@ fn insert_range(set: &mut RegionSet, first: u64, end: u64) {
     *set = RegionSet::from_words(set.len(), words);
 }
 
+mod occupied;
 pub(super) mod snapshot;
 #[cfg(test)]
 mod tests;

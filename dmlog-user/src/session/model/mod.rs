@@ -17,6 +17,7 @@
 //! clock or allocates per event; memory is bounded by [`MODELS_MAX`], [`MODEL_REGIONS_MAX`] and
 //! [`finding::FINDINGS_MAX`].
 
+use crate::analysis::occupancy::LogOccupancy;
 use crate::event::bits::Bits;
 use crate::event::call::{CODES, Call};
 use crate::event::facts::{CaptureFacts, Probe};
@@ -195,6 +196,19 @@ impl Models {
         let entry = self.instances.get(log.0 as usize)?.as_ref().filter(|entry| entry.epoch == self.epoch)?;
         let Image { clean, known } = entry.instance.regions.as_ref()?.bits.image()?;
         Some((clean, known))
+    }
+
+    /// What a log says of its regions now; `None` without a model of its bits.
+    #[inline]
+    pub fn occupancy(&mut self, log: LogId) -> Option<LogOccupancy> {
+        let epoch = self.epoch;
+        let entry = self.instances.get_mut(log.0 as usize)?.as_mut().filter(|entry| entry.epoch == epoch)?;
+        let is_core = match entry.instance.facts.log_type? {
+            LogType::Core => true,
+            LogType::Disk => false,
+            LogType::Userspace => return None,
+        };
+        Some(entry.instance.regions.as_mut()?.bits.occupancy(is_core))
     }
 
     /// Takes in an event that is numbers only. Comparisons are counted in `tally`, if the event is `inside` the window that is

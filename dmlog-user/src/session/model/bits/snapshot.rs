@@ -33,6 +33,7 @@ impl KnownBits {
     /// it was read. `None` if it could not be read.
     pub(in crate::session::model) fn take_part(&mut self, part: &Bits, skip: &[Region]) -> Option<Compared> {
         part.words.as_ref()?;
+        self.occupied.change_many();
         let mut compared = Compared::default();
         let recovering_known = self.known.has(Known::RECOVERING);
         let end = part.first.0.saturating_add(u64::from(part.regions)).min(self.region_count());

@@ -1,4 +1,5 @@
 use super::{Flushed, Image, KnownBits, Work};
+use crate::analysis::occupancy::{LogOccupancy, Resync};
 use crate::event::ids::Region;
 use crate::event::op::FlushKind;
 use crate::log::arguments::SyncOption;
@@ -215,4 +216,84 @@ fn flags_survive_a_resume() {
     let mut bits = new(64);
     bits.disk_resume(None, Some(SyncOption::Nosync), true);
     assert_eq!(bits.flush_kind(), Some(FlushKind::CleanedOnly), "64 regions were set");
+}
+
+fn occupied(bits: &mut KnownBits) -> (u64, u64, Option<u64>) {
+    let LogOccupancy { dirty, clean_unknown, resync, .. } = bits.occupancy(false);
+    (dirty, clean_unknown.unwrap(), resync.map(|resync| resync.regions))
+}
+
+#[test]
+fn a_crash_leaves_what_was_written_last() {
+    let mut bits = new(4);
+    bits.disk_resume(Some(image(4, &[])), Some(SyncOption::Default), false);
+    bits.mark_region(R[1]);
+    assert_eq!(occupied(&mut bits), (1, 0, None), "nothing was seen on the device");
+    bits.disk_flush(&flushed(FlushKind::Dirtied, None, 0));
+    bits.mark_region(R[1]);
+    bits.mark_region(R[3]);
+    assert_eq!(occupied(&mut bits), (2, 0, Some(1)));
+    bits.clear_region(R[1]);
+    assert_eq!(occupied(&mut bits), (1, 0, Some(1)), "the clear is in memory only");
+    bits.disk_flush(&flushed(FlushKind::Dirtied, Some(0), 0));
+    let resync = bits.occupancy(false).resync;
+    assert_eq!(resync, Some(Resync { regions: 1, has_last: true }));
+    // A failed write leaves the old bits or the new ones.
+    bits.mark_region(R[0]);
+    bits.disk_flush(&flushed(FlushKind::Dirtied, None, -5));
+    assert_eq!(occupied(&mut bits), (2, 0, None));
+    assert_eq!(bits.occupancy(true).resync, Some(Resync { regions: 4, has_last: true }), "a core log has no device");
+}
+
+#[test]
+fn regions_out_of_sync_are_not_dirty_and_are_copied() {
+    let mut bits = new(4);
+    bits.disk_resume(Some(image(4, &[0, 2])), Some(SyncOption::Default), true);
+    assert_eq!(occupied(&mut bits), (0, 0, Some(2)));
+    assert_eq!(bits.get_resync_work(Some(R[0])), Work::Known(Some(R[0])));
+    assert_eq!(bits.occupancy(false).recovering, Some(1));
+    // The region is cleared, then set in sync.
+    bits.clear_region(R[0]);
+    bits.set_region_sync(R[0], true);
+    let LogOccupancy { out_of_sync, recovering, .. } = bits.occupancy(false);
+    assert_eq!((out_of_sync, recovering), (Some(1), Some(0)));
+    bits.mark_region(R[0]);
+    bits.mark_region(R[2]);
+    assert_eq!(occupied(&mut bits), (1, 0, Some(2)));
+}
+
+#[test]
+fn what_is_not_known_is_not_counted_but_told() {
+    let mut bits = old(4);
+    assert_eq!(occupied(&mut bits), (0, 4, None));
+    bits.adopt_sync_count(4);
+    bits.mark_region(R[2]);
+    bits.disk_flush(&flushed(FlushKind::Dirtied, None, 0));
+    assert_eq!(occupied(&mut bits), (1, 3, Some(1)));
+    // The legs may have failed before, so the clear may not have worked.
+    bits.clear_region(R[2]);
+    assert_eq!(occupied(&mut bits), (0, 4, Some(1)));
+    bits.forget();
+    assert_eq!(occupied(&mut bits), (0, 4, None));
+}
+
+/// The counts that go along are those that counting anew gives.
+#[test]
+fn counts_go_along_with_the_bits() {
+    let mut bits = old(200);
+    for step in 0..3_000_u64 {
+        let region = Region(step * 67 % 203);
+        match step * 31 % 11 {
+            0..=3 => bits.mark_region(region),
+            4..=6 => bits.clear_region(region),
+            7 => bits.set_region_sync(region, step % 3 > 0),
+            8 => drop(bits.get_resync_work((step % 5 > 0).then_some(Region(step % 200)))),
+            9 => bits.adopt_in_sync(Region(step % 200), step % 2 > 0),
+            _ => bits.disk_flush(&flushed(FlushKind::Dirtied, None, 0)),
+        }
+        let along = bits.occupancy(false);
+        bits.occupied.change_many();
+        let LogOccupancy { dirty, clean_unknown, recovering, .. } = bits.occupancy(false);
+        assert_eq!((along.dirty, along.clean_unknown, along.recovering), (dirty, clean_unknown, recovering), "{step}");
+    }
 }
