@@ -171,6 +171,13 @@ metrics! {
     RECOVERY_END "last_end_ns" Nanoseconds "last end";
     TIME_LEFT "time_left_ns" Nanoseconds "time left";
 
+    REGIONS_LEFT "regions_left" Count "left";
+    PROGRESS "progress_ratio" Ratio "in sync";
+    COPYING "copying_ns" Nanoseconds "copying";
+    OTHER_WRITES_MEAN "other_writes_latency_ns_mean" Nanoseconds "mean of the other writes";
+    READ_ERRORS "read_errors" Count "read errors";
+    WRITE_ERRORS "write_errors" Count "write errors";
+
     LEG "leg" Index "leg";
     OUT_OF_SYNC_REGIONS "out_of_sync_regions" Index "regions set out of sync";
 

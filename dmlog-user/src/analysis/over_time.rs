@@ -55,11 +55,22 @@ impl Slot {
         self.min <= self.max
     }
 
-    #[inline]
     fn hold(&mut self, value: u64, for_ns: u64) {
+        self.take(value);
+        self.pass(value, for_ns);
+    }
+
+    /// It has this value now.
+    #[inline]
+    fn take(&mut self, value: u64) {
         self.min = self.min.min(value);
         self.max = self.max.max(value);
         self.last = value;
+    }
+
+    /// It has had this value for some time.
+    #[inline]
+    fn pass(&mut self, value: u64, for_ns: u64) {
         self.held_ns = self.held_ns.saturating_add(for_ns);
         self.sum = self.sum.saturating_add(u128::from(value) * u128::from(for_ns));
     }
@@ -99,22 +110,22 @@ impl<const N: usize> OverTime<N> {
         if let Some(from) = from {
             at_ns = at_ns.max(from.0);
             let start_ns = *self.start_ns.get_or_insert(from.0);
-            let since_ns = since_ns.max(from.0);
-            // Most changes lie in one slot, the last one.
-            let slot = since_ns.saturating_sub(start_ns) >> self.slot_bits;
-            if slot + 1 == self.slots.len() as u64
-                && slot == at_ns.saturating_sub(start_ns) >> self.slot_bits
+            // Most changes lie in the last slot, as the one before did, whose value is in there already.
+            let slot = since_ns.wrapping_sub(start_ns) >> self.slot_bits;
+            if start_ns <= since_ns
+                && slot + 1 == self.slots.len() as u64
+                && slot == (at_ns - start_ns) >> self.slot_bits
                 && let Some(slot) = self.slots.last_mut().and_then(|slots| slots.get_mut(number))
             {
                 if let Some(before) = before {
-                    slot.hold(before, at_ns - since_ns);
+                    slot.pass(before, at_ns - since_ns);
                 }
                 if let Some(value) = value {
-                    slot.hold(value, 0);
+                    slot.take(value);
                 }
             } else {
                 if let Some(before) = before {
-                    self.hold(number, before, since_ns, at_ns);
+                    self.hold(number, before, since_ns.max(from.0), at_ns);
                 }
                 if let Some(value) = value {
                     self.hold(number, value, at_ns, at_ns);

@@ -65,6 +65,7 @@ impl Position {
 
 impl Timeline {
     /// Adds a flush that is over; returns its number.
+    #[inline]
     pub fn push(&mut self, flush: &FlushSeen) -> u64 {
         let duration_ns = flush.duration_ns.unwrap_or(0);
         let holds_writes = flush.holds_writes();

@@ -349,6 +349,9 @@ impl Device {
                 self.flushes.slowest.wait(&WriteSeen { entered, first: position.next(), own, ended: time, process });
             }
             self.processes.end_write(pending.process, latency_ns);
+            if self.recovery.is_copying() {
+                self.recovery.end_rival(latency_ns);
+            }
         }
     }
 

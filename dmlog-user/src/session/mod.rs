@@ -19,6 +19,7 @@ use dmlog_common::record::kind;
 use crate::analysis::losses::Losses;
 use crate::analysis::outcome::Outcome;
 use crate::analysis::outstanding::{Outstanding, Pending};
+use crate::analysis::recovery::Copied;
 use crate::event::bits::Bits;
 use crate::event::call::{CODES, Call, Row};
 use crate::event::facts::CaptureFacts;
@@ -226,10 +227,17 @@ impl Session {
                 }
             }
             kind::RH_RECOVERY_END if inside => device.recovery.end(call.time, call.arg != 0),
+            kind::RECOVER if inside => device.recovery.copy(call.time),
             kind::RECOVERY_COMPLETE if inside => {
-                let failed = call.result != 0 || call.arg != 0;
                 let geometry = *device.geometry(log.target);
-                device.recovery.copied(call.region(), call.duration_ns(), failed, &geometry);
+                let copied = Copied {
+                    region: call.region(),
+                    time: call.time,
+                    took_ns: call.duration_ns(),
+                    read_failed: call.result != 0,
+                    write_errors: call.arg.cast_unsigned(),
+                };
+                device.recovery.copied(&copied, &geometry);
             }
             kind::CONSULT if inside => {
                 let request = u32::try_from(call.arg).unwrap_or(0);
@@ -249,6 +257,9 @@ impl Session {
             device.io.enter(kind, bio.bytes);
             if kind == IoKind::Write {
                 device.write_region(log.target, bio, process);
+                if device.recovery.is_copying() {
+                    device.recovery.enter_rival(bio.bytes);
+                }
             }
         }
         let pending = Pending {
@@ -324,6 +335,7 @@ static CHANGES: [bool; CODES] = table(&[
     kind::PASS,
     kind::RH_DELAY,
     kind::RH_RECOVERY_END,
+    kind::RECOVER,
     kind::RECOVERY_COMPLETE,
     kind::CONSULT,
 ]);

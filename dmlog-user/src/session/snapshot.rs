@@ -21,7 +21,7 @@ use crate::analysis::losses::LossSummary;
 use crate::analysis::occupancy::OccupancySummary;
 use crate::analysis::ops::OpTable;
 use crate::analysis::processes::ProcessTable;
-use crate::analysis::recovery::{RecoverySummary, SyncSummary};
+use crate::analysis::recovery::{MirrorFacts, RecoverySummary, SyncSummary};
 use crate::analysis::regions::ranking::By;
 use crate::analysis::regions::{RegionSummary, RegionTotals};
 use crate::event::ids::{LogId, MonoNs, SECTOR_SIZE_BYTES};
@@ -204,6 +204,15 @@ impl Session {
         let targets: Vec<TargetSnapshot> =
             device.targets().iter().filter(|target| is_told(target)).map(TargetSnapshot::of).collect();
         let left = targets.iter().try_fold(0_u64, |sum, target| Some(sum.saturating_add(target.regions_left()?)));
+        let regions_of_all =
+            targets.iter().try_fold(0_u64, |sum, target| Some(sum.saturating_add(target.region_count?)));
+        let io = device.io.summary(span_ns, under_way);
+        let mirror = MirrorFacts {
+            left,
+            regions: regions_of_all,
+            legs: identity.and_then(|identity| identity.legs),
+            write_latency: io.kind("write").and_then(|writes| writes.latency),
+        };
         DeviceSnapshot {
             name: name_of(device),
             device: identity.map(|identity| identity.device.to_string()),
@@ -218,9 +227,9 @@ impl Session {
             churn: device.churn.summary(&regions.totals),
             regions,
             occupancy: device.occupancy.summary(self.window.begin(), end, origin),
-            io: device.io.summary(span_ns, under_way),
+            io,
             processes: device.processes.summary(top),
-            recovery: device.recovery.summary(origin, left),
+            recovery: device.recovery.summary(origin, &mirror),
             failures: device.failures.summary(origin),
             consults: device.consults.summary(span_ns),
             comparisons: self.comparisons_of(place, &device.comparisons),

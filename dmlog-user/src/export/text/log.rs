@@ -3,14 +3,16 @@
 use super::device::{PERCENTILES, heading, list, percentiles};
 use super::regions::names;
 use crate::analysis::catalogue::{
-    CLEARS_CARRIED, COUNT, DURATION, ERRORS, FIRST_REGIONS, FLUSHES_PER_WRITE, LEG_FLUSH_TIME, LOG_WRITE_TIME,
-    LONGEST_WAIT, MARKS_CARRIED, MARKS_PER_FLUSH, PASS_TO_FLUSH, RATE, RESULT, START_TIME, WAITED,
+    CLEARS_CARRIED, COUNT, DURATION, ERRORS, FIRST_REGIONS, FLUSHES_PER_WRITE, LEG, LEG_FLUSH_TIME, LOG_WRITE_TIME,
+    LONGEST_WAIT, MARKS_CARRIED, MARKS_PER_FLUSH, OTHER_WRITES_MEAN, PASS_TO_FLUSH, PROGRESS, RATE, READ_BYTES,
+    READ_ERRORS, READS, REGIONS_LEFT, RESULT, START_TIME, WAITED, WRITE_BYTES, WRITE_ERRORS, WRITES,
 };
 use crate::analysis::consults::ConsultSummary;
 use crate::analysis::flush::FlushSummary;
-use crate::analysis::recovery::RecoverySummary;
+use crate::analysis::latency::LatencySummary;
+use crate::analysis::recovery::{CompetitionSummary, RecoveryLeg, RecoverySummary};
 use crate::analysis::slow_flush::SlowFlush;
-use crate::export::number::{bytes, bytes_per_s, count, duration, error, moment, per_s};
+use crate::export::number::{bytes, bytes_per_s, count, counted, duration, error, moment, per_s, ratio};
 use crate::export::table::{MISSING, Table, note};
 use crate::session::snapshot::DeviceSnapshot;
 
@@ -100,22 +102,70 @@ pub(super) fn recovery(recovery: &RecoverySummary, device: &DeviceSnapshot, out:
         ),
         out,
     );
-    if let Some(regions_per_s) = recovery.regions_per_s {
-        let speed = recovery.bytes_per_s.map_or_else(String::new, |rate| format!(", {}", bytes_per_s(rate)));
-        let left = match recovery.time_left_ns {
-            Some(left_ns) if left_ns > 0 => format!("; at that rate the rest takes {} more", duration(left_ns)),
-            Some(_) | None => String::new(),
-        };
-        note(&format!("{} regions per second{speed}{left}", per_s(regions_per_s)), out);
-    }
+    progress(recovery, out);
     if let Some(latency) = &recovery.latency {
         let cells = percentiles(Some(latency));
         let told: Vec<String> =
             PERCENTILES.iter().zip(cells).map(|(metric, cell)| format!("{} {cell}", metric.title)).collect();
         note(&format!("copies took {}; {} with errors", told.join(", "), count(recovery.copy_errors)), out);
     }
+    recovered_legs(&recovery.legs, out);
+    competition(&recovery.competition, out);
     if let Some(false) = device.targets.last().and_then(|target| target.sync.in_sync) {
         note("the mirror was not in sync at the end", out);
+    }
+}
+
+/// How far and how fast, and what the time left is worth.
+fn progress(recovery: &RecoverySummary, out: &mut String) {
+    if let Some(regions_per_s) = recovery.regions_per_s {
+        let speed = recovery.bytes_per_s.map_or_else(String::new, |rate| format!(", {}", bytes_per_s(rate)));
+        note(&format!("{} regions per second{speed}, while recovery was active", per_s(regions_per_s)), out);
+    }
+    if let (Some(share), Some(left)) = (recovery.progress_ratio, recovery.regions_left) {
+        let rest = match recovery.time_left_ns {
+            Some(left_ns) if left_ns > 0 => format!("; at that rate they take {} more", duration(left_ns)),
+            Some(_) | None => String::new(),
+        };
+        note(&format!("{} {}, {} {}{rest}", ratio(share), PROGRESS.title, count(left), REGIONS_LEFT.title), out);
+    }
+}
+
+fn recovered_legs(legs: &[RecoveryLeg], out: &mut String) {
+    if legs.is_empty() {
+        return;
+    }
+    let mut table = Table::default().numbers(&[LEG, READS, READ_BYTES, READ_ERRORS, WRITES, WRITE_BYTES, WRITE_ERRORS]);
+    for leg in legs {
+        table.row(vec![
+            leg.leg.to_string(),
+            count(leg.reads),
+            bytes(leg.read_bytes),
+            count(leg.read_errors),
+            count(leg.writes),
+            bytes(leg.write_bytes),
+            count(leg.write_errors),
+        ]);
+    }
+    table.render(out);
+}
+
+fn competition(competition: &CompetitionSummary, out: &mut String) {
+    if competition.writes == 0 {
+        return;
+    }
+    let writes = counted(competition.writes, "write");
+    let (size, rate) = (bytes(competition.write_bytes), bytes_per_s(competition.bytes_per_s));
+    let copying = duration(competition.copying_ns);
+    note(&format!("{writes} of {size} entered while a region was being copied: {rate} in {copying}"), out);
+    if let Some(latency) = &competition.latency {
+        let others = match competition.other_writes_latency_ns_mean {
+            Some(mean_ns) => format!("; {} {}", OTHER_WRITES_MEAN.title, duration(mean_ns)),
+            None => String::new(),
+        };
+        let LatencySummary { latency_ns_mean, latency_ns_p99, latency_ns_max, .. } = *latency;
+        let [mean, p99, max] = [latency_ns_mean, latency_ns_p99, latency_ns_max].map(duration);
+        note(&format!("writes that ended then took mean {mean}, p99 {p99}, max {max}{others}"), out);
     }
 }
 

@@ -34,6 +34,7 @@ impl Place {
     const DIRTY: u8 = 2;
     const UNKNOWN: u8 = 4;
 
+    #[inline]
     fn has(self, bit: u8) -> u64 {
         u64::from(self.0 & bit != 0)
     }
@@ -46,11 +47,11 @@ impl Occupied {
         if before == after {
             return;
         }
-        let Counts { not_clean, dirty, unknown } = &mut self.counts;
-        for (count, bit) in [(not_clean, Place::NOT_CLEAN), (dirty, Place::DIRTY), (unknown, Place::UNKNOWN)] {
-            // Where the counts are stale, they are made anew before anybody looks.
-            *count = count.wrapping_add(after.has(bit)).wrapping_sub(before.has(bit));
-        }
+        // Where the counts are stale, they are made anew before anybody looks.
+        let change = |count: &mut u64, bit| *count = count.wrapping_add(after.has(bit)).wrapping_sub(before.has(bit));
+        change(&mut self.counts.not_clean, Place::NOT_CLEAN);
+        change(&mut self.counts.dirty, Place::DIRTY);
+        change(&mut self.counts.unknown, Place::UNKNOWN);
     }
 
     /// Many regions have changed.
@@ -113,6 +114,7 @@ impl KnownBits {
     }
 
     /// The log device was written, or read: what it holds now is what a crash would find.
+    #[inline]
     pub(super) fn note_device(&mut self) {
         if !self.is_durable {
             return;
