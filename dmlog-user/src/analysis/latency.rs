@@ -215,6 +215,20 @@ impl Latency {
         Some(histogram)
     }
 
+    /// How the durations are spread: counts by powers of two of nanoseconds, without empty steps. A duration counts for the
+    /// step that the largest of its bucket lies in.
+    pub fn octaves(&self) -> Vec<(u64, u64)> {
+        let mut steps: Vec<(u64, u64)> = Vec::new();
+        for (bucket, count) in self.settled().buckets() {
+            let step = 1 << self.scale.largest_of(bucket).max(1).ilog2();
+            match steps.last_mut() {
+                Some((last, sum)) if *last == step => *sum += count,
+                _ => steps.push((step, count)),
+            }
+        }
+        steps
+    }
+
     /// Percentiles and bounds; `None` while there is no duration.
     pub fn summary(&self) -> Option<LatencySummary> {
         if self.count() == 0 {
