@@ -152,6 +152,11 @@ impl Flushes {
         self.slowest.observe(flush, number);
     }
 
+    /// How many there were, in the order of [`KIND_NAMES`].
+    pub fn counts(&self) -> [u64; 4] {
+        self.by_kind.each_ref().map(|counters| counters.count)
+    }
+
     /// How long they took, in the order of [`KIND_NAMES`].
     pub fn latencies(&self) -> impl Iterator<Item = &Latency> {
         self.by_kind.iter().map(|counters| &counters.latency)

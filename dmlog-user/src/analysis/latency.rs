@@ -201,7 +201,8 @@ impl Latency {
 
     /// Sum of all durations in nanoseconds.
     pub fn sum_ns(&self) -> u64 {
-        self.settled().sum_ns
+        let recent = self.recent.iter().take(usize::from(self.recents)).map(|ns| u64::from(*ns)).sum();
+        self.counted.as_ref().map_or(0, |counted| counted.sum_ns).saturating_add(recent)
     }
 
     /// The same buckets as an `hdrhistogram`, for its file formats; `None` while there is no duration.

@@ -44,12 +44,17 @@ pub fn run(args: &Args) -> Result<Exit, Failure> {
         let error = anyhow::anyhow!("a trace on stdin cannot be played back and forth; save it to a file first");
         return Err(Failure::new(Exit::Usage, error));
     }
-    let mut replay = Replay::new(file.name(), opener(path, &file)?).map_err(|error| file.failure(error))?;
+    let mut replay = Replay::new(title(path, &file), opener(path, &file)?).map_err(|error| file.failure(error))?;
     if args.screen.plain {
         return in_lines(&mut replay, &args.screen, &settings);
     }
     show(&mut replay, &settings, &write_file).map_err(|error| Failure::new(Exit::Usage, error))?;
     Ok(Exit::Done)
+}
+
+/// The name on the screen: that of the file, without its folders.
+fn title(path: &Path, file: &TraceFile) -> String {
+    path.file_name().map_or_else(|| file.name(), |name| name.to_string_lossy().into_owned())
 }
 
 /// What opens the trace again and again. That it can be opened at all is seen at once.

@@ -6,10 +6,13 @@
 //! cells         0   │    1    │     2     │  3
 //! ```
 
+use super::Session;
+use super::device::Device;
 use super::logs::UNKNOWN_DEVICE;
-use super::{Session, device::Device};
+use super::snapshot::name_of;
 use crate::analysis::flush::KIND_NAMES;
 use crate::analysis::geometry::Geometry;
+use crate::analysis::latency::Latency;
 use crate::event::ids::LogId;
 
 /// Cells of a map at most: more than any screen has.
@@ -76,7 +79,40 @@ pub struct FlushSpread {
     pub steps: Vec<(u64, u64)>,
 }
 
+/// Counters of one mirror since the start of the stream.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Counters {
+    /// Marks.
+    pub marks: u64,
+    /// Clears.
+    pub clears: u64,
+    /// Flushes by kind: dirtied, cleaned-only, no-op, unknown.
+    pub flushes: [u64; 4],
+    /// Durations of dirtied flushes together.
+    pub dirtied_ns: u64,
+    /// Dirtied flushes whose duration is known.
+    pub dirtied_timed: u64,
+    /// Writes that entered.
+    pub writes: u64,
+    /// Their bytes.
+    pub write_bytes: u64,
+    /// Latencies of writes together.
+    pub write_ns: u64,
+    /// Writes that ended.
+    pub writes_ended: u64,
+    /// Regions recovered.
+    pub recovered: u64,
+    /// Bytes copied by recovery.
+    pub copied_bytes: u64,
+}
+
 impl Session {
+    /// Counters of every mirror that a snapshot tells of, by name: a cheap sample of how things go on.
+    pub fn counters(&self) -> Vec<(String, Counters)> {
+        let told = self.devices.iter().filter(|device| device.identity().is_some() || device.ops.events() > 0);
+        told.map(|device| (name_of(device), Counters::of(device))).collect()
+    }
+
     /// The device of a row of the snapshot, counted as there.
     fn device_of_row(&self, row: usize) -> Option<(usize, &Device)> {
         let known = self.devices.iter().enumerate().skip(1);
@@ -141,6 +177,29 @@ impl Session {
     /// The newest log instance of a target.
     fn last_log_of(&self, device: usize, target: usize) -> Option<LogId> {
         self.logs.last_of(u32::try_from(device).ok()?, u32::try_from(target).ok()?)
+    }
+}
+
+impl Counters {
+    fn of(device: &Device) -> Self {
+        let totals = device.targets().iter().map(|target| target.regions.totals());
+        let (marks, clears) = totals.fold((0, 0), |(marks, clears), row| (marks + row.marks, clears + row.clears));
+        let dirtied = device.flushes.latencies().next();
+        let write = device.io.write_latency();
+        let (recovered, copied_bytes) = device.recovery.progress();
+        Self {
+            marks,
+            clears,
+            flushes: device.flushes.counts(),
+            dirtied_ns: dirtied.map_or(0, Latency::sum_ns),
+            dirtied_timed: dirtied.map_or(0, Latency::count),
+            writes: device.io.writes(),
+            write_bytes: device.io.write_bytes(),
+            write_ns: write.sum_ns(),
+            writes_ended: write.count(),
+            recovered,
+            copied_bytes,
+        }
     }
 }
 

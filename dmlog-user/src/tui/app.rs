@@ -69,6 +69,8 @@ pub struct App {
     pub(super) device: Option<String>,
     pub(super) theme: Theme,
     pub(super) overlay: Overlay,
+    /// Rows of what lies over the screen.
+    pub(super) over: Scroll,
     /// Shown in place of the keys until the next input.
     pub(super) message: Option<String>,
     pub(super) tables: [Table; Screen::ALL.len()],
@@ -92,6 +94,7 @@ impl App {
             device: settings.device.clone(),
             theme: settings.theme,
             overlay: Overlay::None,
+            over: Scroll::default(),
             message: None,
             tables,
             map: MapChoice::default(),
@@ -190,7 +193,10 @@ impl App {
             Action::Close if self.overlay == Overlay::None => return Some(Command::Quit),
             Action::Close => self.overlay = Overlay::None,
             Action::Help if self.overlay == Overlay::Help => self.overlay = Overlay::None,
-            Action::Help => self.overlay = Overlay::Help,
+            Action::Help => {
+                self.overlay = Overlay::Help;
+                self.over = Scroll::default();
+            }
             Action::Move(motion) => self.move_choice(motion, frame),
             Action::NextScreen => self.go(self.screen.beside(frame, false), frame),
             Action::PreviousScreen => self.go(self.screen.beside(frame, true), frame),
@@ -275,6 +281,7 @@ impl App {
             Screen::Flushes if self.overlay == Overlay::None => {
                 let id = self.chosen_id(frame).and_then(|id| usize::try_from(id).ok());
                 self.overlay = id.map_or(Overlay::None, Overlay::Flush);
+                self.over = Scroll::default();
             }
             Screen::Regions => self.zoom_to(1, frame),
             _ => {}

@@ -15,7 +15,7 @@ use crate::export::number::shortened;
 const TWO_COLUMNS_FROM: u16 = 110;
 
 /// Rows that the main table keeps, with its head, before other parts are left out.
-const MAIN_ROWS_MIN: usize = 5;
+const MAIN_ROWS_MIN: usize = 8;
 
 /// What is chosen in the main table.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -154,10 +154,10 @@ fn grid(grid: &Grid, area: Rect, theme: Theme, scroll: Option<&mut Scroll>, buff
         .enumerate()
         .map(|(place, column)| match sort.filter(|(sorted, _)| *sorted == place) {
             Some((_, ascending)) => (format!("{}{}", column.title, if ascending { '▲' } else { '▼' }), Tone::Head),
-            None => (column.title.to_owned(), Tone::Dim),
+            None => (format!("{} ", column.title), Tone::Dim),
         })
         .collect();
-    cells(&heads, &widths, grid, rect, theme, buffer);
+    cells(&heads, &widths, 1, grid, rect, theme, buffer);
     let rows = below(rect);
     let visible = usize::from(rows.height);
     let (top, marked) = match scroll {
@@ -172,7 +172,7 @@ fn grid(grid: &Grid, area: Rect, theme: Theme, scroll: Option<&mut Scroll>, buff
     };
     for ((place, row), rect) in grid.rows.iter().enumerate().skip(top).zip(rows.rows()) {
         let texts: Vec<(String, Tone)> = row.cells.iter().map(|cell| (cell.text.clone(), cell.tone)).collect();
-        cells(&texts, &widths, grid, rect, theme, buffer);
+        cells(&texts, &widths, 0, grid, rect, theme, buffer);
         if marked == Some(place) {
             buffer.set_style(rect, theme.style(Tone::Selected));
         }
@@ -184,9 +184,11 @@ fn below(area: Rect) -> Rect {
     Rect { y: area.y + 1, height: area.height.saturating_sub(1), ..area }
 }
 
+/// Draws one line of a table; `beyond` characters of a cell reach into the gap behind it: the mark of the sorted column.
 fn cells(
     texts: &[(String, Tone)],
     widths: &[(usize, usize)],
+    beyond: usize,
     grid: &Grid,
     area: Rect,
     theme: Theme,
@@ -195,8 +197,8 @@ fn cells(
     let mut x = usize::from(area.x);
     for (place, width) in widths {
         let Some((text, tone)) = texts.get(*place) else { continue };
-        let text = shortened(text, *width);
-        let blanks = width - text.chars().count();
+        let text = shortened(text, width + beyond);
+        let blanks = width + beyond - text.chars().count();
         let indent = if grid.columns[*place].align == Align::Right { blanks } else { 0 };
         let begin = u16::try_from(x + indent).unwrap_or(u16::MAX);
         if begin < area.right() {

@@ -27,17 +27,15 @@ pub(super) fn draw(app: &mut App, frame: &Frame, area: Rect, buffer: &mut Buffer
     cells::line(&status, Rect { y: area.y + 1, height: 1, ..area }, app.theme, buffer);
     app.body = Rect { y: area.y + 3, height: area.height - 4, ..area };
     let page = app.page(frame, app.body);
+    let is_over = matches!(app.overlay, Overlay::Help | Overlay::Flush(_));
     let table = &mut app.tables[app.screen.place()];
-    let mut scroll = table.scroll;
-    if table.follows_end {
+    let scroll = if is_over { &mut app.over } else { &mut table.scroll };
+    if table.follows_end && !is_over {
         scroll.selected = page.main().map_or(0, |grid| grid.rows.len().saturating_sub(1));
     }
-    scroll.sort = table.choice.sort;
-    scroll.is_marked = !matches!(app.overlay, Overlay::Help | Overlay::Flush(_));
-    app.places = cells::draw(&page, app.body, app.theme, &mut scroll, buffer);
-    if matches!(app.overlay, Overlay::None | Overlay::Prompt(_)) {
-        table.scroll = scroll;
-    }
+    scroll.sort = table.choice.sort.filter(|_| !is_over);
+    scroll.is_marked = true;
+    app.places = cells::draw(&page, app.body, app.theme, scroll, buffer);
     bottom(app, frame, Rect { y: area.bottom() - 1, height: 1, ..area }, buffer);
     app.drawn = Some((page, buffer.clone()));
 }
@@ -131,7 +129,7 @@ fn bottom(app: &App, frame: &Frame, area: Rect, buffer: &mut Buffer) {
         }
         (_, Some(message), _) => piece(format!(" {}", harmless(message)), Tone::Warn),
         (_, None, Some(problem)) => piece(format!(" {}", harmless(problem)), Tone::Bad),
-        (Overlay::Help, None, None) => piece(" Esc closes", Tone::Dim),
+        (Overlay::Help, None, None) => piece(" Esc closes  j k scroll", Tone::Dim),
         (Overlay::Flush(_), None, None) => piece(" Esc back to the list", Tone::Dim),
         (Overlay::None, None, None) => piece(format!(" {}", help::hints(app.screen, frame)), Tone::Dim),
     };

@@ -173,12 +173,13 @@ impl Grid {
         let natural = |place: usize| {
             let cells = self.rows.iter().filter_map(|row| row.cells.get(place));
             let widest = cells.map(|cell| cell.text.chars().count()).max().unwrap_or(0);
-            // The mark of the sorted column needs a place too.
-            widest.max(self.columns[place].title.chars().count() + 1)
+            widest.max(self.columns[place].title.chars().count())
         };
         let mut shown: Vec<(usize, usize)> = (0..self.columns.len()).map(|place| (place, natural(place))).collect();
-        let whole =
-            |shown: &[(usize, usize)]| shown.iter().map(|(_, width)| width + GAP).sum::<usize>().saturating_sub(GAP);
+        // Behind the last one is a place for the mark of the sorted column.
+        let whole = |shown: &[(usize, usize)]| {
+            shown.iter().map(|(_, width)| width + GAP).sum::<usize>().saturating_sub(GAP) + 1
+        };
         while whole(&shown) > width {
             let first = shown.iter().enumerate().max_by_key(|(at, (place, _))| (self.columns[*place].give_way, *at));
             match first {
@@ -189,7 +190,7 @@ impl Grid {
         let excess = whole(&shown).saturating_sub(width);
         let is_words = |place: usize| self.columns[place].align == Align::Left;
         if let Some((_, widest)) = shown.iter_mut().filter(|(place, _)| is_words(*place)).max_by_key(|(_, w)| *w) {
-            *widest = widest.saturating_sub(excess).max(NARROWEST);
+            *widest = widest.saturating_sub(excess).max(NARROWEST.min(*widest));
         }
         shown
     }
@@ -227,9 +228,9 @@ mod tests {
     #[test]
     fn columns_give_way_before_words_are_cut() {
         let widths = |width| grid().fitting(width);
-        assert_eq!(widths(40), [(0, 11), (1, 2), (2, 2)]);
-        assert_eq!(widths(16), [(0, 11), (2, 2)]);
+        assert_eq!(widths(40), [(0, 11), (1, 2), (2, 1)]);
+        assert_eq!(widths(16), [(0, 11), (2, 1)]);
         assert_eq!(widths(12), [(0, 11)]);
-        assert_eq!(widths(8), [(0, 8)]);
+        assert_eq!(widths(8), [(0, 7)]);
     }
 }

@@ -1,13 +1,11 @@
 //! The help, printed from the table of keys: only what does something on this screen.
 
 use super::frame::Frame;
+use super::grid::{Cell, Grid, words};
 use super::keys::{Binding, offered};
-use super::page::{Page, piece, plain};
+use super::page::Page;
 use super::screen::Screen;
 use super::theme::Tone;
-
-/// Characters of the column of keys.
-const KEYS_WIDTH: usize = 16;
 
 /// The page of keys.
 pub fn page(screen: Screen, frame: &Frame) -> Page {
@@ -21,25 +19,21 @@ pub fn page(screen: Screen, frame: &Frame) -> Page {
             _ => lines.push((binding, binding.names())),
         }
     }
-    let mut page = Page::default();
+    let mut grid = Grid::new("", &[words("", 0), words("key", 0), words("what it does here", 0)], "");
     let mut group = "";
-    for (binding, names) in lines {
-        if binding.group != group {
-            group = binding.group;
-            // Time stands beside the rest, where there is room.
-            if group == "Choosing" {
-                page.begin_second();
-            }
-            page.line(vec![piece(group, Tone::Head)]);
-        }
-        page.line(vec![plain(format!("  {names:<KEYS_WIDTH$} ")), piece(binding.help, Tone::Dim)]);
+    for (id, (binding, names)) in (0..).zip(lines) {
+        let head = if binding.group == group { "" } else { binding.group };
+        group = binding.group;
+        grid.push(id, vec![Cell::words(head).toned(Tone::Head), Cell::words(names), Cell::words(binding.help)]);
     }
+    let mut page = Page::default();
+    page.main_grid(grid);
     page
 }
 
 /// The line at the bottom.
 pub fn hints(screen: Screen, frame: &Frame) -> String {
     let hinted = offered(screen, frame).filter(|binding| !binding.hint.is_empty());
-    let hints: Vec<String> = hinted.map(|binding| format!("{} {}", binding.names(), binding.hint)).collect();
+    let hints: Vec<String> = hinted.map(|binding| format!("{} {}", binding.short_name(), binding.hint)).collect();
     hints.join("  ")
 }

@@ -7,7 +7,8 @@
 //!
 //! A sample holds counters since the start of the stream. What happened between two is their difference.
 
-use crate::session::snapshot::{DeviceSnapshot, Snapshot};
+use crate::session::look::Counters;
+use crate::session::snapshot::DeviceSnapshot;
 
 /// Samples that are kept: twice what the widest screen has columns for.
 pub const SAMPLES_MAX: usize = 512;
@@ -17,59 +18,6 @@ pub const RESOLUTION_NS: u64 = 10_000_000;
 
 /// Rates are of this much time before the playhead, or of as much as there is.
 pub const RATE_WINDOW_NS: u64 = 10_000_000_000;
-
-/// Counters of one mirror since the start of the stream.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub struct Counters {
-    /// Marks.
-    pub marks: u64,
-    /// Clears.
-    pub clears: u64,
-    /// Flushes by kind: dirtied, cleaned-only, no-op, unknown.
-    pub flushes: [u64; 4],
-    /// Durations of dirtied flushes together.
-    pub dirtied_ns: u64,
-    /// Dirtied flushes whose duration is known.
-    pub dirtied_timed: u64,
-    /// Writes that entered.
-    pub writes: u64,
-    /// Their bytes.
-    pub write_bytes: u64,
-    /// Latencies of writes together.
-    pub write_ns: u64,
-    /// Writes that ended.
-    pub writes_ended: u64,
-    /// Regions recovered.
-    pub recovered: u64,
-    /// Bytes copied by recovery.
-    pub copied_bytes: u64,
-}
-
-impl Counters {
-    /// Those of a snapshot.
-    pub fn of(device: &DeviceSnapshot) -> Self {
-        let mut flushes = [0; 4];
-        for (count, name) in flushes.iter_mut().zip(crate::analysis::flush::KIND_NAMES) {
-            *count = device.flush.kind(name).map_or(0, |row| row.count);
-        }
-        let dirtied = device.flush.kind("dirtied").and_then(|row| row.latency);
-        let write = device.io.kind("write");
-        let ended = write.and_then(|row| row.latency);
-        Self {
-            marks: device.regions.totals.marks,
-            clears: device.regions.totals.clears,
-            flushes,
-            dirtied_ns: dirtied.map_or(0, |latency| latency.latency_ns_sum),
-            dirtied_timed: dirtied.map_or(0, |latency| latency.latency_count),
-            writes: write.map_or(0, |row| row.count),
-            write_bytes: write.map_or(0, |row| row.bytes),
-            write_ns: ended.map_or(0, |latency| latency.latency_ns_sum),
-            writes_ended: ended.map_or(0, |latency| latency.latency_count),
-            recovered: device.recovery.regions_recovered,
-            copied_bytes: device.recovery.copied_bytes,
-        }
-    }
-}
 
 #[derive(Clone, Debug)]
 struct Sample {
@@ -103,19 +51,18 @@ impl History {
         self.samples.last().is_none_or(|last| time_ns >= last.time_ns.saturating_add(self.resolution_ns))
     }
 
-    /// Keeps the counters of a snapshot, if they are far enough behind the last ones.
-    pub fn offer(&mut self, time_ns: u64, snapshot: &Snapshot) {
+    /// Keeps the counters of all mirrors, if they are far enough behind the last ones.
+    pub fn offer(&mut self, time_ns: u64, counted: Vec<(String, Counters)>) {
         if !self.wants(time_ns) {
             return;
         }
         let mut devices = vec![Counters::default(); self.names.len()];
-        for device in &snapshot.devices {
-            let place = self.names.iter().position(|name| *name == device.name);
-            let counters = Counters::of(device);
+        for (name, counters) in counted {
+            let place = self.names.iter().position(|known| *known == name);
             if let Some(place) = place {
                 devices[place] = counters;
             } else {
-                self.names.push(device.name.clone());
+                self.names.push(name);
                 devices.push(counters);
             }
         }
@@ -155,7 +102,7 @@ impl History {
         let place = self.names.iter().position(|name| *name == device.name);
         let before = place.and_then(|place| self.at(place, start)).filter(|_| start > first_ns);
         let before = before.map_or(0, |(_, counters)| of(&counters));
-        let grown = of(&Counters::of(device)).saturating_sub(before);
+        let grown = of(&counters_of(device)).saturating_sub(before);
         crate::analysis::rate_per_s(grown, now_ns.saturating_sub(start))
     }
 
@@ -191,4 +138,28 @@ pub enum Series {
     PerSecond(fn(&Counters) -> u64),
     /// Growth of a sum by that of a count.
     Mean(fn(&Counters) -> u64, fn(&Counters) -> u64),
+}
+
+/// Counters of a mirror, of a snapshot.
+fn counters_of(device: &DeviceSnapshot) -> Counters {
+    let mut flushes = [0; 4];
+    for (count, name) in flushes.iter_mut().zip(crate::analysis::flush::KIND_NAMES) {
+        *count = device.flush.kind(name).map_or(0, |row| row.count);
+    }
+    let dirtied = device.flush.kind("dirtied").and_then(|row| row.latency);
+    let write = device.io.kind("write");
+    let ended = write.and_then(|row| row.latency);
+    Counters {
+        marks: device.regions.totals.marks,
+        clears: device.regions.totals.clears,
+        flushes,
+        dirtied_ns: dirtied.map_or(0, |latency| latency.latency_ns_sum),
+        dirtied_timed: dirtied.map_or(0, |latency| latency.latency_count),
+        writes: write.map_or(0, |row| row.count),
+        write_bytes: write.map_or(0, |row| row.bytes),
+        write_ns: ended.map_or(0, |latency| latency.latency_ns_sum),
+        writes_ended: ended.map_or(0, |latency| latency.latency_count),
+        recovered: device.recovery.regions_recovered,
+        copied_bytes: device.recovery.copied_bytes,
+    }
 }

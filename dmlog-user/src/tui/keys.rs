@@ -165,12 +165,12 @@ pub static KEYS: &[Binding] = &[
     key(chars!['M'], Action::Mouse, When::Always, [PROGRAM, "mouse on or off (off: the terminal selects text)", ""]),
     key(chars!['e'], Action::Export, When::Always, [PROGRAM, "export this view: tables as CSV, the screen as SVG", ""]),
     key(chars!['r'], Action::Record, When::Live, [PROGRAM, "start or end recording to a trace file", "record"]),
-    key(&[(KeyCode::Tab, NONE)], Action::NextScreen, When::Always, [SCREENS, "next screen", "screen"]),
+    key(&[(KeyCode::Tab, NONE)], Action::NextScreen, When::Always, [SCREENS, "next screen, screen before", "screen"]),
     key(
         &[(KeyCode::BackTab, KeyModifiers::SHIFT)],
         Action::PreviousScreen,
         When::Always,
-        [SCREENS, "screen before", ""],
+        [SCREENS, "next screen, screen before", ""],
     ),
     key(chars!['1'], Action::Go(Screen::Mirrors), When::Always, [SCREENS, "the screen of that number", ""]),
     key(chars!['2'], Action::Go(Screen::Regions), When::Always, [SCREENS, "the screen of that number", ""]),
@@ -180,37 +180,47 @@ pub static KEYS: &[Binding] = &[
     key(chars!['6'], Action::Go(Screen::UserspaceLog), When::Always, [SCREENS, "the screen of that number", ""]),
     key(chars!['7'], Action::Go(Screen::Events), When::Always, [SCREENS, "the screen of that number", ""]),
     key(chars!['8'], Action::Go(Screen::WhatIf), When::Always, [SCREENS, "the screen of that number", ""]),
-    key(chars!['d'], Action::NextDevice, When::Devices, [SCREENS, "next mirror", "mirror"]),
-    key(chars!['D'], Action::PreviousDevice, When::Devices, [SCREENS, "mirror before", ""]),
+    key(chars!['d'], Action::NextDevice, When::Devices, [SCREENS, "next mirror, mirror before", "mirror"]),
+    key(chars!['D'], Action::PreviousDevice, When::Devices, [SCREENS, "next mirror, mirror before", ""]),
     key(
         &[(KeyCode::Char('j'), NONE), (KeyCode::Down, NONE)],
         Action::Move(Motion::Down),
         When::Moves,
-        [CHOICE, "down", ""],
+        [CHOICE, "down, up", ""],
     ),
-    key(&[(KeyCode::Char('k'), NONE), (KeyCode::Up, NONE)], Action::Move(Motion::Up), When::Moves, [CHOICE, "up", ""]),
+    key(
+        &[(KeyCode::Char('k'), NONE), (KeyCode::Up, NONE)],
+        Action::Move(Motion::Up),
+        When::Moves,
+        [CHOICE, "down, up", ""],
+    ),
     key(
         &[(KeyCode::Char('h'), NONE), (KeyCode::Left, NONE)],
         Action::Move(Motion::Left),
         When::Map,
-        [CHOICE, "left", ""],
+        [CHOICE, "left, right", ""],
     ),
     key(
         &[(KeyCode::Char('l'), NONE), (KeyCode::Right, NONE)],
         Action::Move(Motion::Right),
         When::Map,
-        [CHOICE, "right", ""],
+        [CHOICE, "left, right", ""],
     ),
-    key(chars!['g'], Action::Move(Motion::First), When::Moves, [CHOICE, "first", ""]),
-    key(chars!['G'], Action::Move(Motion::Last), When::Moves, [CHOICE, "last", ""]),
-    key(&[(KeyCode::PageUp, NONE)], Action::Move(Motion::PageUp), When::Moves, [CHOICE, "page up", ""]),
-    key(&[(KeyCode::PageDown, NONE)], Action::Move(Motion::PageDown), When::Moves, [CHOICE, "page down", ""]),
-    key(&[(KeyCode::Char('u'), CONTROL)], Action::Move(Motion::HalfUp), When::Moves, [CHOICE, "half a page up", ""]),
+    key(chars!['g'], Action::Move(Motion::First), When::Moves, [CHOICE, "first, last", ""]),
+    key(chars!['G'], Action::Move(Motion::Last), When::Moves, [CHOICE, "first, last", ""]),
+    key(&[(KeyCode::PageUp, NONE)], Action::Move(Motion::PageUp), When::Moves, [CHOICE, "a page up, down", ""]),
+    key(&[(KeyCode::PageDown, NONE)], Action::Move(Motion::PageDown), When::Moves, [CHOICE, "a page up, down", ""]),
+    key(
+        &[(KeyCode::Char('u'), CONTROL)],
+        Action::Move(Motion::HalfUp),
+        When::Moves,
+        [CHOICE, "half a page up, down", ""],
+    ),
     key(
         &[(KeyCode::Char('d'), CONTROL)],
         Action::Move(Motion::HalfDown),
         When::Moves,
-        [CHOICE, "half a page down", ""],
+        [CHOICE, "half a page up, down", ""],
     ),
     key(
         &[(KeyCode::Enter, NONE)],
@@ -218,11 +228,11 @@ pub static KEYS: &[Binding] = &[
         When::Opens,
         [CHOICE, "open: a mirror's regions, a flush, the regions under the cursor one by one", "open"],
     ),
-    key(chars!['s'], Action::Sort, When::Sorts, [CHOICE, "sort by the next column", "sort"]),
-    key(chars!['S'], Action::Reverse, When::Sorts, [CHOICE, "turn the order around", ""]),
+    key(chars!['s'], Action::Sort, When::Sorts, [CHOICE, "sort by the next column, turn the order around", "sort"]),
+    key(chars!['S'], Action::Reverse, When::Sorts, [CHOICE, "sort by the next column, turn the order around", ""]),
     key(chars!['/'], Action::Filter, When::Filters, [CHOICE, "only rows that match a regular expression", "filter"]),
-    key(chars!['+', '='], Action::Zoom(true), When::Map, [CHOICE, "zoom in", "zoom"]),
-    key(chars!['-'], Action::Zoom(false), When::Map, [CHOICE, "zoom out", ""]),
+    key(chars!['+', '='], Action::Zoom(true), When::Map, [CHOICE, "zoom in, out", "zoom"]),
+    key(chars!['-'], Action::Zoom(false), When::Map, [CHOICE, "zoom in, out", ""]),
     key(
         chars!['m'],
         Action::Measure,
@@ -235,15 +245,25 @@ pub static KEYS: &[Binding] = &[
         When::Always,
         [TIME, "play or pause; live: freeze and follow", "pause"],
     ),
-    key(chars![']'], Action::Travel(Travel::Step(1)), When::Always, [TIME, "one event on", "step"]),
-    key(chars!['['], Action::Travel(Travel::Step(-1)), When::Always, [TIME, "one event back", ""]),
-    key(chars!['}'], Action::Travel(Travel::Step(10)), When::Always, [TIME, "ten events on", ""]),
-    key(chars!['{'], Action::Travel(Travel::Step(-10)), When::Always, [TIME, "ten events back", ""]),
+    key(chars![']'], Action::Travel(Travel::Step(1)), When::Always, [TIME, "one event on, back", "step"]),
+    key(chars!['['], Action::Travel(Travel::Step(-1)), When::Always, [TIME, "one event on, back", ""]),
+    key(chars!['}'], Action::Travel(Travel::Step(10)), When::Always, [TIME, "ten events on, back", ""]),
+    key(chars!['{'], Action::Travel(Travel::Step(-10)), When::Always, [TIME, "ten events on, back", ""]),
     key(chars!['t'], Action::Jump, When::Always, [TIME, "to a time: `1.5s`, `250ms`, `+2s`, `-100ms`", "time"]),
-    key(chars!['>'], Action::Travel(Travel::Faster(true)), When::Always, [TIME, "play faster", ""]),
-    key(chars!['<'], Action::Travel(Travel::Faster(false)), When::Always, [TIME, "play slower", ""]),
-    key(&[(KeyCode::Home, NONE)], Action::Travel(Travel::Begin), When::Always, [TIME, "to the begin", ""]),
-    key(&[(KeyCode::End, NONE)], Action::Travel(Travel::End), When::Always, [TIME, "to the end; live: to now", ""]),
+    key(chars!['>'], Action::Travel(Travel::Faster(true)), When::Always, [TIME, "play faster, slower", ""]),
+    key(chars!['<'], Action::Travel(Travel::Faster(false)), When::Always, [TIME, "play faster, slower", ""]),
+    key(
+        &[(KeyCode::Home, NONE)],
+        Action::Travel(Travel::Begin),
+        When::Always,
+        [TIME, "to the begin, to the end; live: to now", ""],
+    ),
+    key(
+        &[(KeyCode::End, NONE)],
+        Action::Travel(Travel::End),
+        When::Always,
+        [TIME, "to the begin, to the end; live: to now", ""],
+    ),
 ];
 
 /// What a key does on this screen.
@@ -275,6 +295,11 @@ impl Binding {
     pub fn names(&self) -> String {
         let names: Vec<String> = self.chords.iter().map(|(code, modifiers)| name(*code, *modifiers)).collect();
         names.join(" ")
+    }
+
+    /// The first of them, for where there is little room.
+    pub fn short_name(&self) -> String {
+        self.chords.first().map(|(code, modifiers)| name(*code, *modifiers)).unwrap_or_default()
     }
 }
 

@@ -1,6 +1,6 @@
 //! Moving the choice: over rows, and over the map.
 
-use super::app::App;
+use super::app::{App, Overlay};
 use super::frame::Frame;
 use super::keys::Motion;
 use super::screen::Screen;
@@ -11,14 +11,19 @@ const ZOOM: u64 = 4;
 
 impl App {
     pub(super) fn move_choice(&mut self, motion: Motion, frame: &Frame) {
-        if self.screen == Screen::Regions {
+        let is_over = matches!(self.overlay, Overlay::Help | Overlay::Flush(_));
+        if self.screen == Screen::Regions && !is_over {
             self.move_on_map(motion, frame);
             return;
         }
         let page = usize::from(self.places.rows.height).max(1);
         let last = self.page(frame, self.body).main().map_or(0, |grid| grid.rows.len().saturating_sub(1));
         let table = &mut self.tables[self.screen.place()];
-        let at = if table.follows_end { last } else { table.scroll.selected.min(last) };
+        let at = match (is_over, table.follows_end) {
+            (true, _) => self.over.selected.min(last),
+            (false, true) => last,
+            (false, false) => table.scroll.selected.min(last),
+        };
         let to = match motion {
             Motion::Up => at.saturating_sub(1),
             Motion::Down => at + 1,
@@ -30,6 +35,10 @@ impl App {
             Motion::HalfDown => at + page.div_ceil(2),
             Motion::Left | Motion::Right => at,
         };
+        if is_over {
+            self.over.selected = to.min(last);
+            return;
+        }
         table.scroll.selected = to.min(last);
         table.follows_end = self.screen == Screen::Events && table.scroll.selected == last;
     }

@@ -95,6 +95,7 @@ impl Page {
 
     /// What follows stands in a second column, where there is room for two.
     pub fn begin_second(&mut self) {
+        self.gap();
         self.second = Some(self.parts.len());
     }
 

@@ -148,8 +148,7 @@ impl Replay {
         self.reached = self.reached.max(self.cursor.time());
         let now_ns = self.now_ns();
         if self.frame.history.wants(now_ns) {
-            let snapshot = self.cursor.session().snapshot(TOP);
-            self.frame.history.offer(now_ns, &snapshot);
+            self.frame.history.offer(now_ns, self.cursor.session().counters());
         }
     }
 
@@ -158,6 +157,10 @@ impl Replay {
         if self.shown_position != Some(position) {
             self.frame.snapshot = self.cursor.session().snapshot(TOP);
             self.shown_position = Some(position);
+        }
+        if self.goal == Goal::Stay {
+            // Whether this is the end is known only when one looks behind it.
+            self.cursor.next_item()?;
         }
         let row = self.frame.device_row(wants.device.as_deref());
         let session = self.cursor.session();
@@ -172,6 +175,7 @@ impl Replay {
         if wants.screen == Screen::Events {
             let playing = self.goal == Goal::Play;
             self.looker.look(&mut self.cursor, self.origin, wants, playing, &mut self.frame.events)?;
+            self.cursor.next_item()?;
         }
         self.frame.clock = Clock {
             now_ns: self.now_ns(),

@@ -67,7 +67,7 @@ fn execute(
     match command {
         Command::Quit => return Ok(false),
         Command::Suspend => guard.suspend()?,
-        Command::Redraw => guard.terminal.clear().map_err(|source| TuiError::Lost { source })?,
+        Command::Redraw => guard.redraw()?,
         Command::Travel(travel) => source.travel(travel),
         Command::Record => app.say(source.toggle_recording()),
         Command::Mouse(is_on) => guard.set_mouse(is_on)?,

@@ -13,7 +13,9 @@ use ratatui::backend::CrosstermBackend;
 use ratatui::crossterm::cursor::Show;
 use ratatui::crossterm::event::{DisableBracketedPaste, DisableMouseCapture, EnableBracketedPaste, EnableMouseCapture};
 use ratatui::crossterm::execute;
-use ratatui::crossterm::terminal::{EnterAlternateScreen, LeaveAlternateScreen, disable_raw_mode, enable_raw_mode};
+use ratatui::crossterm::terminal::{
+    Clear, ClearType, EnterAlternateScreen, LeaveAlternateScreen, disable_raw_mode, enable_raw_mode,
+};
 use signal_hook::consts::{SIGCONT, SIGHUP, SIGINT, SIGTERM, SIGTSTP};
 use signal_hook::flag;
 use signal_hook::low_level::emulate_default_handler;
@@ -116,9 +118,21 @@ impl Guard {
         done.map_err(|source| TuiError::Lost { source })
     }
 
+    /// Forgets what is on the screen, so that the next frame draws all of it. (`Terminal::clear` would ask the terminal where
+    /// its cursor is, and not all of them answer.)
+    ///
+    /// # Errors
+    /// [`TuiError::Lost`].
+    pub fn redraw(&mut self) -> Result<(), TuiError> {
+        let cleared = execute!(stdout(), Clear(ClearType::All));
+        let fresh = cleared.and_then(|()| Terminal::new(CrosstermBackend::new(stdout())));
+        self.terminal = fresh.map_err(|source| TuiError::Lost { source })?;
+        Ok(())
+    }
+
     fn retake(&mut self) -> Result<(), TuiError> {
-        let taken = take(self.has_mouse).and_then(|()| self.terminal.clear());
-        taken.map_err(|source| TuiError::Lost { source })
+        take(self.has_mouse).map_err(|source| TuiError::Lost { source })?;
+        self.redraw()
     }
 }
 

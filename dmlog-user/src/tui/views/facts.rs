@@ -3,9 +3,10 @@
 use super::Context;
 use crate::analysis::latency::LatencySummary;
 use crate::export::number::{count, duration};
+use crate::session::look::Counters;
 use crate::session::snapshot::DeviceSnapshot;
 use crate::tui::grid::{Cell, Column, number};
-use crate::tui::history::{Counters, Series};
+use crate::tui::history::Series;
 use crate::tui::page::{Piece, piece, plain};
 use crate::tui::theme::Tone;
 

@@ -1,11 +1,11 @@
 //! All mirrors, one row each: what a person looks at first.
 
 use super::{Context, facts};
-use crate::export::number::{count, duration, harmless, per_s, ratio};
+use crate::export::number::{bytes, count, duration, harmless, moment, per_s, ratio};
 use crate::session::snapshot::DeviceSnapshot;
 use crate::tui::grid::{Cell, Grid, number, words};
 use crate::tui::history::Series;
-use crate::tui::page::{Page, piece, plain};
+use crate::tui::page::Page;
 use crate::tui::theme::Tone;
 
 /// Characters of the graph in a row.
@@ -78,7 +78,7 @@ fn losses(context: &Context<'_>, page: &mut Page) {
         let region = difference.region.map_or_else(String::new, |region| format!(" of region {region}"));
         let text = format!(
             "DIVERGENCE at {}: {} {}{region}: kernel {}, model {}",
-            crate::export::number::moment(difference.time_ns),
+            moment(difference.time_ns),
             harmless(&difference.device),
             difference.comparison,
             difference.kernel,
@@ -154,14 +154,56 @@ fn graphs(context: &Context<'_>, device: &DeviceSnapshot, page: &mut Page) {
     page.line(facts::graph(context, device, "dirtied flushes/s", per_second(|c| c.flushes[0]), per_s));
     let mean = Series::Mean(|c| c.dirtied_ns, |c| c.dirtied_timed);
     page.line(facts::graph(context, device, "their mean time", mean, facts::mean_duration));
-    let totals = &device.regions.totals;
-    let mut line = vec![piece("regions           ", Tone::Dim)];
-    line.push(plain(format!(
-        "{} marks of {} regions, {} re-marked within a second of the clear",
-        count(totals.marks),
-        count(totals.marked_regions),
-        count(totals.re_marks)
-    )));
-    page.line(line);
     page.gap();
+    for (label, text) in answers(device) {
+        page.text(format!("{label:<17} {text}"), Tone::Plain);
+    }
+    page.gap();
+}
+
+/// What a person asks first about a mirror, each in one line.
+fn answers(device: &DeviceSnapshot) -> Vec<(&'static str, String)> {
+    let mut lines = Vec::new();
+    if let Some(hot) = device.regions.most_marked.first() {
+        let totals = &device.regions.totals;
+        let text = format!(
+            "{}: {} of {} marks; {} regions were marked, {} marks soon after a clear",
+            hot.region,
+            count(hot.marks),
+            count(totals.marks),
+            count(totals.marked_regions),
+            count(totals.re_marks)
+        );
+        lines.push(("hottest region", text));
+    }
+    if let Some(writer) = device.processes.rows.first().filter(|row| row.writes > 0) {
+        let text = format!(
+            "{} (pid {}): {} in {} writes",
+            harmless(&writer.comm),
+            writer.tgid,
+            bytes(writer.write_bytes),
+            count(writer.writes)
+        );
+        lines.push(("writes most", text));
+    }
+    if let Some(slow) = device.flush.slowest.first() {
+        let text = format!(
+            "{} at {}: {}, {} marks and {} clears",
+            duration(slow.duration_ns),
+            moment(slow.start_ns),
+            slow.kind.replace('_', "-"),
+            count(slow.marks_carried),
+            count(slow.clears_carried)
+        );
+        lines.push(("slowest flush", text));
+    }
+    let wait = &device.io.write_wait;
+    if let (Some(pass), Some(flush), Some(legs)) = (wait.pass_wait_ratio, wait.flush_wait_ratio, wait.legs_ratio) {
+        let text = format!("worker {}, mark and flush {}, legs {}", ratio(pass), ratio(flush), ratio(legs));
+        lines.push(("writes wait for", text));
+    }
+    for failure in &device.failures.kinds {
+        lines.push(("FAILED", format!("{}, {} times", failure.meaning, count(failure.count))));
+    }
+    lines
 }
