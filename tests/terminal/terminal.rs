@@ -3,7 +3,7 @@
 use std::io::{Read, Write};
 use std::num::NonZero;
 use std::path::Path;
-use std::sync::mpsc::{Receiver, RecvTimeoutError, channel};
+use std::sync::mpsc::{Receiver, RecvTimeoutError, Sender, channel};
 use std::time::{Duration, Instant};
 
 use portable_pty::{Child, CommandBuilder, MasterPty, PtySize, native_pty_system};
@@ -14,7 +14,8 @@ const DEADLINE: Duration = Duration::from_secs(60);
 pub(crate) struct Terminal {
     screen: vt100::Parser,
     output: Receiver<Vec<u8>>,
-    input: Box<dyn Write + Send>,
+    /// To a thread that writes: a program that does not read must not hold the test up.
+    input: Sender<Vec<u8>>,
     child: Box<dyn Child + Send + Sync>,
     master: Box<dyn MasterPty + Send>,
     /// Everything that was written, for what is no longer on the screen.
@@ -54,7 +55,11 @@ impl Terminal {
                 }
             }
         });
-        let input = pair.master.take_writer().unwrap();
+        let mut writer = pair.master.take_writer().unwrap();
+        let (input, typed) = channel::<Vec<u8>>();
+        std::thread::spawn(move || {
+            typed.iter().try_for_each(|bytes| writer.write_all(&bytes).and_then(|()| writer.flush()))
+        });
         let screen = vt100::Parser::new(lines(rows), lines(cols), 0);
         Self { screen, output, input, child, master: pair.master, written: String::new() }
     }
@@ -65,8 +70,7 @@ impl Terminal {
     }
 
     pub(crate) fn press(&mut self, keys: &str) {
-        self.input.write_all(keys.as_bytes()).unwrap();
-        self.input.flush().unwrap();
+        self.input.send(keys.as_bytes().to_vec()).unwrap();
     }
 
     pub(crate) fn resize(&mut self, (cols, rows): (u16, u16)) {
