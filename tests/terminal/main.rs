@@ -26,8 +26,7 @@ fn the_answers_are_on_the_screen_within_a_few_keys() {
     terminal.expect(&["4.09 ms  dirtied"]);
     terminal.press("\r");
     terminal.wait_for("times the median of its kind");
-    terminal.press("\u{1b}");
-    terminal.wait_for("Slowest flushes");
+    terminal.escape("times the median");
     terminal.press("4");
     terminal.wait_for("waiting for the worker   80 %");
     terminal.press("8");
@@ -37,8 +36,7 @@ fn the_answers_are_on_the_screen_within_a_few_keys() {
     terminal.expect(&["time left", "Recovery of counts-disk"]);
     terminal.press("?");
     terminal.wait_for("what it does here");
-    terminal.press("\u{1b}");
-    terminal.wait_for("Recovery of counts-disk");
+    terminal.escape("what it does here");
     terminal.press("q");
     assert_eq!(terminal.exit(), Some(0));
 }

@@ -63,8 +63,7 @@ fn a_storm_of_sizes_and_a_paste_of_a_megabyte_leave_a_screen_that_answers() {
     }
     terminal.press("\u{1b}[201~");
     terminal.wait_for("xxxx_");
-    terminal.press("\u{1b}");
-    terminal.wait_for("? help");
+    terminal.escape("xxxx_");
     terminal.press("3");
     terminal.wait_for("Slowest flushes");
     terminal.press("q");

@@ -97,6 +97,12 @@ impl Terminal {
         println!("{}\n{}", "─".repeat(40), self.text());
     }
 
+    /// Presses `Esc` and waits until this text is gone: a key that came at once would be Alt and that key.
+    pub(crate) fn escape(&mut self, text: &str) {
+        self.press("\u{1b}");
+        self.wait_until(&format!("the end of `{text}`"), |terminal| !terminal.text().contains(text));
+    }
+
     pub(crate) fn expect(&self, texts: &[&str]) {
         for text in texts {
             assert!(self.text().contains(text), "`{text}` is not there:\n{}", self.text());

@@ -29,8 +29,6 @@ pub enum Command {
     Redraw,
     /// Goes elsewhere in time.
     Travel(Travel),
-    /// Starts or ends recording.
-    Record,
     /// Turns the mouse on or off.
     Mouse(bool),
     /// Writes these files; names without a folder.
@@ -218,7 +216,6 @@ impl App {
             Action::Travel(travel) => return Some(Command::Travel(travel)),
             Action::Zoom(closer) => self.zoom(closer, frame),
             Action::Measure => self.map.measure = self.map.measure.next(),
-            Action::Record => return Some(Command::Record),
             Action::Export => return self.export(frame),
             Action::Mouse => {
                 self.is_mouse_on = !self.is_mouse_on;

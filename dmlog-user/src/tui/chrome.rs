@@ -86,10 +86,8 @@ fn status(app: &App, frame: &Frame, width: usize) -> Vec<Piece> {
     let (word, tone) = match clock.pace {
         Pace::Reading => ("reading".to_owned(), Tone::Warn),
         Pace::Playing => (format!("playing {}", speed(clock.speed)), Tone::Good),
-        Pace::Paused | Pace::AtEnd if clock.is_live => ("frozen".to_owned(), Tone::Warn),
         Pace::Paused => ("paused".to_owned(), Tone::Plain),
         Pace::AtEnd => ("at the end".to_owned(), Tone::Plain),
-        Pace::Live => ("live".to_owned(), Tone::Good),
     };
     pieces.push(piece(format!("{word} "), tone));
     pieces.push(plain(moment(clock.now_ns)));
@@ -97,9 +95,6 @@ fn status(app: &App, frame: &Frame, width: usize) -> Vec<Piece> {
         pieces.push(piece(format!(" of {}", moment(clock.reached_ns)), Tone::Dim));
     }
     pieces.push(piece(format!(", {} events ", count(clock.position)), Tone::Dim));
-    if let Some(file) = &frame.recording {
-        pieces.push(piece(format!(" REC {file} "), Tone::Warn));
-    }
     let losses = &frame.snapshot.losses;
     if !losses.is_empty() {
         let lost = if losses.lost > 0 { count(losses.lost) } else { "events".to_owned() };

@@ -9,7 +9,7 @@ use crate::session::snapshot::{DeviceSnapshot, Snapshot};
 /// Everything that a view may look at.
 #[derive(Clone, Debug)]
 pub struct Frame {
-    /// What the stream is: the name of a trace, or the host that is watched.
+    /// What the stream is: the name of a trace.
     pub title: String,
     /// Where in time this is.
     pub clock: Clock,
@@ -27,8 +27,6 @@ pub struct Frame {
     pub what_if: WhatIfState,
     /// What went wrong with the source itself, for the status line.
     pub problem: Option<String>,
-    /// Where events are recorded to just now.
-    pub recording: Option<String>,
 }
 
 /// One event, gap or decode error, as `print` writes it.
@@ -75,8 +73,6 @@ pub enum Pace {
     Paused,
     /// Standing at the end of the trace.
     AtEnd,
-    /// Following the running kernel.
-    Live,
 }
 
 /// Where in time a frame is.
@@ -92,8 +88,6 @@ pub struct Clock {
     pub pace: Pace,
     /// How fast it plays.
     pub speed: Speed,
-    /// Whether this is the running kernel, or its recent past.
-    pub is_live: bool,
 }
 
 impl Frame {
@@ -101,14 +95,7 @@ impl Frame {
     pub fn empty(title: String, snapshot: Snapshot, pace: Pace) -> Self {
         Self {
             title,
-            clock: Clock {
-                now_ns: 0,
-                reached_ns: 0,
-                position: 0,
-                pace,
-                speed: Speed::REAL,
-                is_live: pace == Pace::Live,
-            },
+            clock: Clock { now_ns: 0, reached_ns: 0, position: 0, pace, speed: Speed::REAL },
             snapshot,
             history: History::default(),
             map: None,
@@ -116,7 +103,6 @@ impl Frame {
             events: Vec::new(),
             what_if: WhatIfState::NotAsked,
             problem: None,
-            recording: None,
         }
     }
 

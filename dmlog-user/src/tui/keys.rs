@@ -43,8 +43,6 @@ pub enum Action {
     Zoom(bool),
     /// Shows another measure on the map.
     Measure,
-    /// Starts or ends recording.
-    Record,
     /// Writes what is on the screen to files.
     Export,
     /// Turns the mouse on or off.
@@ -94,7 +92,6 @@ enum When {
     Opens,
     /// Where there are several mirrors and the screen is about one.
     Devices,
-    Live,
 }
 
 impl When {
@@ -107,7 +104,6 @@ impl When {
             Self::Map => screen == Screen::Regions,
             Self::Opens => matches!(screen, Screen::Mirrors | Screen::Recovery | Screen::Regions | Screen::Flushes),
             Self::Devices => screen.is_of_one_device() && frame.snapshot.devices.len() > 1,
-            Self::Live => frame.clock.is_live,
         }
     }
 }
@@ -164,7 +160,6 @@ pub static KEYS: &[Binding] = &[
     key(&[(KeyCode::Char('l'), CONTROL)], Action::Redraw, When::Always, [PROGRAM, "draw everything anew", ""]),
     key(chars!['M'], Action::Mouse, When::Always, [PROGRAM, "mouse on or off (off: the terminal selects text)", ""]),
     key(chars!['e'], Action::Export, When::Always, [PROGRAM, "export this view: tables as CSV, the screen as SVG", ""]),
-    key(chars!['r'], Action::Record, When::Live, [PROGRAM, "start or end recording to a trace file", "record"]),
     key(&[(KeyCode::Tab, NONE)], Action::NextScreen, When::Always, [SCREENS, "next screen, screen before", "screen"]),
     key(
         &[(KeyCode::BackTab, KeyModifiers::SHIFT)],
@@ -243,7 +238,7 @@ pub static KEYS: &[Binding] = &[
         chars![' '],
         Action::Travel(Travel::PlayPause),
         When::Always,
-        [TIME, "play or pause; live: freeze and follow", "pause"],
+        [TIME, "play or pause; at the end, play from the begin", "pause"],
     ),
     key(chars![']'], Action::Travel(Travel::Step(1)), When::Always, [TIME, "one event on, back", "step"]),
     key(chars!['['], Action::Travel(Travel::Step(-1)), When::Always, [TIME, "one event on, back", ""]),
@@ -252,18 +247,8 @@ pub static KEYS: &[Binding] = &[
     key(chars!['t'], Action::Jump, When::Always, [TIME, "to a time: `1.5s`, `250ms`, `+2s`, `-100ms`", "time"]),
     key(chars!['>'], Action::Travel(Travel::Faster(true)), When::Always, [TIME, "play faster, slower", ""]),
     key(chars!['<'], Action::Travel(Travel::Faster(false)), When::Always, [TIME, "play faster, slower", ""]),
-    key(
-        &[(KeyCode::Home, NONE)],
-        Action::Travel(Travel::Begin),
-        When::Always,
-        [TIME, "to the begin, to the end; live: to now", ""],
-    ),
-    key(
-        &[(KeyCode::End, NONE)],
-        Action::Travel(Travel::End),
-        When::Always,
-        [TIME, "to the begin, to the end; live: to now", ""],
-    ),
+    key(&[(KeyCode::Home, NONE)], Action::Travel(Travel::Begin), When::Always, [TIME, "to the begin, to the end", ""]),
+    key(&[(KeyCode::End, NONE)], Action::Travel(Travel::End), When::Always, [TIME, "to the begin, to the end", ""]),
 ];
 
 /// What a key does on this screen.

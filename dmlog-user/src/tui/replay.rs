@@ -188,7 +188,6 @@ impl Replay {
                 Goal::Stay => Pace::Paused,
             },
             speed: SPEEDS[self.speed],
-            is_live: false,
         };
         if let Tail::Torn { bytes } = self.cursor.tail() {
             let told = format!("not ended by its recorder; {bytes} bytes behind the last whole batch say nothing");
@@ -288,10 +287,6 @@ impl Source for Replay {
 
     fn frame(&self) -> &Frame {
         &self.frame
-    }
-
-    fn toggle_recording(&mut self) -> String {
-        "this is a trace already; only the running kernel can be recorded".to_owned()
     }
 
     fn is_busy(&self) -> bool {

@@ -69,7 +69,6 @@ fn execute(
         Command::Suspend => guard.suspend()?,
         Command::Redraw => guard.redraw()?,
         Command::Travel(travel) => source.travel(travel),
-        Command::Record => app.say(source.toggle_recording()),
         Command::Mouse(is_on) => guard.set_mouse(is_on)?,
         Command::Export(files) => app.say(export(&files, write)),
     }

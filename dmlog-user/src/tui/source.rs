@@ -1,4 +1,4 @@
-//! Where frames come from: a trace that is replayed, or the running kernel.
+//! Where frames come from.
 
 use std::io::{Read, Seek};
 
@@ -46,7 +46,7 @@ pub type Open = Box<dyn Fn() -> Result<Reader, TraceError>>;
 /// Going elsewhere in time.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Travel {
-    /// Plays, or stands still; of the running kernel, freezes the screen or follows again.
+    /// Plays, or stands still.
     PlayPause,
     /// So many events on, or back.
     Step(i32),
@@ -54,7 +54,7 @@ pub enum Travel {
     To(u64),
     /// To the begin.
     Begin,
-    /// To the end; of the running kernel, to now.
+    /// To the end.
     End,
     /// One speed faster, or slower.
     Faster(bool),
@@ -85,9 +85,6 @@ pub trait Source {
 
     /// The last frame.
     fn frame(&self) -> &Frame;
-
-    /// Starts or ends recording to a file; the answer is a sentence for the status line.
-    fn toggle_recording(&mut self) -> String;
 
     /// Whether there is more to do at once, without waiting for the next tick.
     fn is_busy(&self) -> bool;

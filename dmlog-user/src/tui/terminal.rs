@@ -7,6 +7,7 @@
 use std::io::{self, IsTerminal, Stdout, stdout};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
+use std::time::Duration;
 
 use ratatui::Terminal;
 use ratatui::backend::CrosstermBackend;
@@ -18,9 +19,13 @@ use ratatui::crossterm::terminal::{
 };
 use signal_hook::consts::{SIGCONT, SIGHUP, SIGINT, SIGTERM, SIGTSTP};
 use signal_hook::flag;
+use signal_hook::iterator::Signals as EndSignals;
 use signal_hook::low_level::emulate_default_handler;
 
 use super::error::TuiError;
+
+/// How long the loop may take to end by itself after a signal.
+const END_WITHIN: Duration = Duration::from_secs(1);
 
 /// A terminal that was taken over.
 #[derive(Debug)]
@@ -28,23 +33,32 @@ pub struct Guard {
     /// The screen.
     pub terminal: Terminal<CrosstermBackend<Stdout>>,
     has_mouse: bool,
-    signals: Signals,
+    signals: Asked,
 }
 
 /// What signals asked for.
 #[derive(Debug)]
-struct Signals {
+struct Asked {
     end: Arc<AtomicBool>,
     stop: Arc<AtomicBool>,
     go_on: Arc<AtomicBool>,
 }
 
-impl Signals {
+impl Asked {
     fn new() -> io::Result<Self> {
         let signals = Self { end: Arc::default(), stop: Arc::default(), go_on: Arc::default() };
-        for signal in [SIGTERM, SIGINT, SIGHUP] {
-            flag::register(signal, Arc::clone(&signals.end))?;
-        }
+        let mut ends = EndSignals::new([SIGTERM, SIGINT, SIGHUP])?;
+        let end = Arc::clone(&signals.end);
+        std::thread::Builder::new().name("signals".to_owned()).spawn(move || {
+            for signal in &mut ends {
+                end.store(true, Ordering::Relaxed);
+                // A loop that does not come round is held up: by a terminal that hung up, which is read without end, or by
+                // a disk. It has had its time.
+                std::thread::sleep(END_WITHIN);
+                leave();
+                let _ = emulate_default_handler(signal);
+            }
+        })?;
         flag::register(SIGTSTP, Arc::clone(&signals.stop))?;
         flag::register(SIGCONT, Arc::clone(&signals.go_on))?;
         Ok(signals)
@@ -65,7 +79,7 @@ impl Guard {
             return Err(TuiError::DumbTerminal { term });
         }
         let failed = |source| TuiError::Terminal { source };
-        let signals = Signals::new().map_err(failed)?;
+        let signals = Asked::new().map_err(failed)?;
         tell_panics_after_leaving();
         take(has_mouse).map_err(|source| {
             leave();
