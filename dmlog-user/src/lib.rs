@@ -11,6 +11,8 @@ pub mod analysis;
 pub mod session;
 
 pub mod export;
+#[cfg(feature = "tui")]
+pub mod tui;
 
 #[cfg(feature = "live")]
 pub mod capture;

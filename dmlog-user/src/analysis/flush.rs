@@ -152,6 +152,16 @@ impl Flushes {
         self.slowest.observe(flush, number);
     }
 
+    /// How many there were, in the order of [`KIND_NAMES`].
+    pub fn counts(&self) -> [u64; 4] {
+        self.by_kind.each_ref().map(|counters| counters.count)
+    }
+
+    /// How long they took, in the order of [`KIND_NAMES`].
+    pub fn latencies(&self) -> impl Iterator<Item = &Latency> {
+        self.by_kind.iter().map(|counters| &counters.latency)
+    }
+
     /// Adds another device's flushes. `number_here` gives this device's number of a process.
     pub fn absorb(&mut self, other: &Self, number_here: impl Fn(u32) -> u32) {
         for (ours, theirs) in self.by_kind.iter_mut().zip(&other.by_kind) {

@@ -160,6 +160,16 @@ impl Io {
         self.by_kind[kind_index(IoKind::Write)].entered
     }
 
+    /// Bytes of the writes that entered.
+    pub fn write_bytes(&self) -> u64 {
+        self.by_kind[kind_index(IoKind::Write)].bytes
+    }
+
+    /// Latencies of writes that ended.
+    pub fn write_latency(&self) -> &Latency {
+        &self.by_kind[kind_index(IoKind::Write)].latency
+    }
+
     /// What is told of the bios, over a time of `span_ns`.
     pub fn summary(&self, span_ns: u64, under_way: UnderWay) -> IoSummary {
         let kinds =

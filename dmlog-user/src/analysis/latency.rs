@@ -201,7 +201,8 @@ impl Latency {
 
     /// Sum of all durations in nanoseconds.
     pub fn sum_ns(&self) -> u64 {
-        self.settled().sum_ns
+        let recent = self.recent.iter().take(usize::from(self.recents)).map(|ns| u64::from(*ns)).sum();
+        self.counted.as_ref().map_or(0, |counted| counted.sum_ns).saturating_add(recent)
     }
 
     /// The same buckets as an `hdrhistogram`, for its file formats; `None` while there is no duration.
@@ -213,6 +214,20 @@ impl Latency {
             histogram.record_n(self.scale.largest_of(bucket), count).ok()?;
         }
         Some(histogram)
+    }
+
+    /// How the durations are spread: counts by powers of two of nanoseconds, without empty steps. A duration counts for the
+    /// step that the largest of its bucket lies in.
+    pub fn octaves(&self) -> Vec<(u64, u64)> {
+        let mut steps: Vec<(u64, u64)> = Vec::new();
+        for (bucket, count) in self.settled().buckets() {
+            let step = 1 << self.scale.largest_of(bucket).max(1).ilog2();
+            match steps.last_mut() {
+                Some((last, sum)) if *last == step => *sum += count,
+                _ => steps.push((step, count)),
+            }
+        }
+        steps
     }
 
     /// Percentiles and bounds; `None` while there is no duration.

@@ -167,6 +167,11 @@ impl Recovery {
         self.handed_out + self.recovered + self.failed + self.copies == 0
     }
 
+    /// Regions recovered, and bytes copied.
+    pub fn progress(&self) -> (u64, u64) {
+        (self.recovered, self.copied_bytes)
+    }
+
     /// Adds another device's recovery.
     pub fn absorb(&mut self, other: &Self) {
         self.handed_out += other.handed_out;

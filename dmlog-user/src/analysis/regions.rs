@@ -230,6 +230,14 @@ impl Regions {
         rows
     }
 
+    /// Every region that has counts of its own, in no order that means anything; their sectors are left out.
+    pub fn rows(&self) -> impl Iterator<Item = RegionSummary> + '_ {
+        self.counters.iter().map(|counters| {
+            let &RegionCounters { region, marks, clears, re_marks, writes, bytes, .. } = counters;
+            RegionSummary { region, sectors: None, marks, clears, re_marks, writes, write_bytes: bytes }
+        })
+    }
+
     /// Place of a region's counters, made if there is room.
     fn place(&mut self, region: Region, budget: &mut usize) -> Option<usize> {
         let known = if region.0 < DENSE_REGIONS {

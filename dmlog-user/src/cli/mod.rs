@@ -18,7 +18,11 @@ pub mod inspect;
 pub mod print;
 #[cfg(feature = "live")]
 pub mod record;
+#[cfg(feature = "tui")]
+pub mod replay;
 pub mod report;
+#[cfg(feature = "tui")]
+pub mod screen;
 pub mod selection;
 pub mod trace_file;
 pub mod verify;
@@ -37,6 +41,9 @@ enum Command {
     /// Record the running kernel's mirrors to a trace file (root)
     #[cfg(feature = "live")]
     Record(record::Args),
+    /// Show a trace on the screen, back and forth in time
+    #[cfg(feature = "tui")]
+    Replay(replay::Args),
     /// Print the events of a trace, one a line
     Print(print::Args),
     /// Summarise a trace
@@ -79,6 +86,8 @@ fn dispatch(command: &Command) -> Result<Exit, Failure> {
     match command {
         #[cfg(feature = "live")]
         Command::Record(args) => record::run(args),
+        #[cfg(feature = "tui")]
+        Command::Replay(args) => replay::run(args),
         Command::Print(args) => print::run(args),
         Command::Report(args) => report::run(args),
         Command::Verify(args) => verify::run(args),

@@ -171,6 +171,12 @@ impl Logs {
         state.map_or(UNKNOWN_DEVICE, |state| state.device)
     }
 
+    /// The newest log of a target of a device: logs are numbered in order of appearance.
+    pub fn last_of(&self, device: u32, target: u32) -> Option<LogId> {
+        let place = self.states.iter().rposition(|state| state.device == device && state.target == target)?;
+        u32::try_from(place).ok().map(LogId)
+    }
+
     /// Logs that count for the unknown device for lack of room.
     pub fn beyond_limit(&self) -> u64 {
         self.beyond_limit

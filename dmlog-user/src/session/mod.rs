@@ -37,6 +37,7 @@ pub mod cursor;
 pub mod device;
 pub mod difference;
 pub mod logs;
+pub mod look;
 pub mod model;
 pub mod packed;
 pub mod snapshot;

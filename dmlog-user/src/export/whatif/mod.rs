@@ -6,7 +6,7 @@ use super::TraceEnd;
 use crate::analysis::whatif::result::WhatIfResult;
 
 pub mod json;
-mod sentence;
+pub(crate) mod sentence;
 pub mod text;
 
 /// Everything that the output shows.

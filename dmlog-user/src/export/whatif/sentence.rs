@@ -6,7 +6,7 @@ use crate::event::ids::SECTOR_SIZE_BYTES;
 use crate::export::number::{bytes, count, counted, duration, ratio};
 
 /// A note as a sentence.
-pub(super) fn note(note: &Note) -> String {
+pub(crate) fn note(note: &Note) -> String {
     match note {
         Note::Losses => "events are missing from the trace: every number here is approximate".to_owned(),
         Note::NotReproduced { differences } => {
@@ -67,7 +67,7 @@ pub(super) fn note(note: &Note) -> String {
 }
 
 /// What to do, and why.
-pub(super) fn advice(target: &TargetResult) -> String {
+pub(crate) fn advice(target: &TargetResult) -> String {
     let Advice { region_size_bytes, log_type, reason, is_of_few_writes } = &target.advice;
     let target_bytes = bytes(target.target_sectors * SECTOR_SIZE_BYTES);
     let setting = format!("{} log, regions of {}", log_type.name(), bytes(*region_size_bytes));

@@ -622,6 +622,7 @@ fn insert_range(set: &mut RegionSet, first: u64, end: u64) {
     *set = RegionSet::from_words(set.len(), words);
 }
 
+pub(super) mod count;
 mod occupied;
 pub(super) mod snapshot;
 #[cfg(test)]

@@ -31,6 +31,7 @@ use crate::log::region_set::RegionSet;
 use dmlog_common::hooks;
 use dmlog_common::record::kind;
 
+use self::bits::count::BitCounts;
 use self::bits::{Image, KnownBits};
 use self::finding::{Answer, Findings};
 use self::hash::RegionHash;
@@ -209,6 +210,12 @@ impl Models {
             LogType::Userspace => return None,
         };
         Some(entry.instance.regions.as_mut()?.bits.occupancy(is_core))
+    }
+
+    /// How many of these regions are dirty and out of sync, as far as that is known; `None` without a model of the log.
+    pub(in crate::session) fn count_bits(&self, log: LogId, regions: std::ops::Range<u64>) -> Option<BitCounts> {
+        let entry = self.instances.get(log.0 as usize)?.as_ref().filter(|entry| entry.epoch == self.epoch)?;
+        Some(entry.instance.regions.as_ref()?.bits.count(regions))
     }
 
     /// Takes in an event that is numbers only. Comparisons are counted in `tally`, if the event is `inside` the window that is

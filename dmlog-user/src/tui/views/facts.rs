@@ -1,0 +1,104 @@
+//! Facts that several screens tell in the same words.
+
+use super::Context;
+use crate::analysis::latency::LatencySummary;
+use crate::export::number::{count, duration};
+use crate::session::look::Counters;
+use crate::session::snapshot::DeviceSnapshot;
+use crate::tui::grid::{Cell, Column, number};
+use crate::tui::history::Series;
+use crate::tui::page::{Piece, piece, plain};
+use crate::tui::theme::Tone;
+
+/// Columns of a graph of a mirror's whole time.
+pub const GRAPH_LABEL: usize = 18;
+
+/// How a mirror is, in a word, and whether that is good.
+pub fn health(device: &DeviceSnapshot) -> (String, Tone) {
+    let failures = &device.failures;
+    let has = |name: &str| failures.kinds.iter().any(|row| row.kind == name);
+    if let Some(leg) = failures.failed_legs.first() {
+        return (format!("leg {} failed", leg.leg), Tone::Bad);
+    }
+    if has("log_device_failed") || has("flush_error") {
+        return ("log failed".to_owned(), Tone::Bad);
+    }
+    if has("log_flush_failed") {
+        return ("flush failed".to_owned(), Tone::Bad);
+    }
+    if divergences(device) > 0 {
+        return ("diverges".to_owned(), Tone::Bad);
+    }
+    let failed: u64 = failures.kinds.iter().map(|row| row.count).sum();
+    match failed {
+        0 => ("ok".to_owned(), Tone::Good),
+        1 => ("1 failure".to_owned(), Tone::Warn),
+        _ => (format!("{} failures", count(failed)), Tone::Warn),
+    }
+}
+
+/// Answers of the kernel that differ from the model.
+pub fn divergences(device: &DeviceSnapshot) -> u64 {
+    device.comparisons.iter().map(|row| row.divergences).sum()
+}
+
+/// Regions in sync, and all, over all targets.
+pub fn sync(device: &DeviceSnapshot) -> Option<(u64, u64)> {
+    device.targets.iter().try_fold((0, 0), |(sync, all), target| {
+        let regions = target.region_count?;
+        Some((sync + target.sync.sync_count?.min(regions), all + regions))
+    })
+}
+
+/// Columns of a latency.
+pub const LATENCY: [Column; 6] =
+    [number("p50", 0), number("p90", 3), number("p99", 0), number("p99.9", 4), number("max", 2), number("mean", 5)];
+
+/// Cells of a latency.
+pub fn latency(latency: Option<&LatencySummary>) -> Vec<Cell> {
+    let of = |pick: fn(&LatencySummary) -> u64| Cell::maybe(latency.map(pick), duration);
+    vec![
+        of(|latency| latency.latency_ns_p50),
+        of(|latency| latency.latency_ns_p90),
+        of(|latency| latency.latency_ns_p99),
+        of(|latency| latency.latency_ns_p999),
+        of(|latency| latency.latency_ns_max),
+        of(|latency| latency.latency_ns_mean),
+    ]
+}
+
+/// A graph of a mirror over the whole time, with a label before and the highest value behind.
+pub fn graph(
+    context: &Context<'_>,
+    device: &DeviceSnapshot,
+    label: &str,
+    series: Series,
+    spell: impl Fn(f64) -> String,
+) -> Vec<Piece> {
+    const HIGHEST: usize = 18;
+    let width = usize::from(if context.area.width >= 110 { context.area.width * 11 / 20 } else { context.area.width });
+    let points = width.saturating_sub(GRAPH_LABEL + HIGHEST).clamp(8, 120);
+    let values = context.frame.history.series(&device.name, context.span(), points, series);
+    let highest = values.iter().flatten().copied().fold(0.0, f64::max);
+    vec![
+        piece(format!("{label:<GRAPH_LABEL$}"), Tone::Dim),
+        piece(context.theme.spark(&values), Tone::Graph),
+        plain(format!(" max {}", spell(highest))),
+    ]
+}
+
+/// Rate of a counter in the window before now.
+pub fn rate(context: &Context<'_>, device: &DeviceSnapshot, of: fn(&Counters) -> u64) -> f64 {
+    context.frame.history.rate(device, context.span(), of)
+}
+
+/// A duration that is a mean, and so may have a fraction.
+pub fn mean_duration(ns: f64) -> String {
+    #[expect(clippy::cast_possible_truncation, clippy::cast_sign_loss, reason = "a duration; saturates")]
+    duration(ns.round() as u64)
+}
+
+/// A label and a value, for lines of facts.
+pub fn fact(label: &str, value: impl Into<String>, tone: Tone) -> [Piece; 2] {
+    [piece(format!("{label} "), Tone::Dim), piece(format!("{}  ", value.into()), tone)]
+}

@@ -1,0 +1,55 @@
+//! The terminal is given back, however the program ends, and while it is stopped.
+
+use crate::terminal::Terminal;
+
+/// What a terminal is like in which a shell can be used.
+fn assert_usable(terminal: &mut Terminal) {
+    assert!(!terminal.is_taken(), "the screen of the shell is back");
+    let written = terminal.written().to_owned();
+    let modes = written.rsplit("EXIT=").next().unwrap();
+    for mode in ["icanon", "echo", "isig"] {
+        assert!(modes.split_whitespace().any(|word| word == mode), "`{mode}` is set:\n{modes}");
+    }
+    for (on, off) in
+        [("\u{1b}[?25l", "\u{1b}[?25h"), ("\u{1b}[?1000h", "\u{1b}[?1000l"), ("\u{1b}[?2004h", "\u{1b}[?2004l")]
+    {
+        assert!(written.rfind(on) < written.rfind(off), "{} comes after {}", off.escape_debug(), on.escape_debug());
+    }
+}
+
+#[test]
+fn after_q() {
+    let mut terminal = Terminal::replay("disk-6.12.dmlog", "", (80, 24));
+    terminal.wait_for("at the end");
+    assert!(terminal.is_taken());
+    terminal.press("q");
+    assert_eq!(terminal.exit(), Some(0));
+    assert_usable(&mut terminal);
+}
+
+#[test]
+fn after_sigterm_and_sighup() {
+    for signal in ["TERM", "HUP", "INT"] {
+        let mut terminal = Terminal::replay("disk-6.12.dmlog", "", (80, 24));
+        terminal.wait_for("at the end");
+        terminal.signal(signal);
+        assert_eq!(terminal.exit(), Some(0), "SIG{signal}");
+        assert_usable(&mut terminal);
+    }
+}
+
+#[test]
+fn while_it_is_stopped() {
+    let mut terminal = Terminal::replay("disk-6.12.dmlog", "", (80, 24));
+    terminal.wait_for("at the end");
+    terminal.signal("TSTP");
+    terminal.wait_until("the screen of the shell", |terminal| !terminal.is_taken());
+    terminal.signal("CONT");
+    terminal.wait_until("the screen of the program", Terminal::is_taken);
+    terminal.wait_for("at the end");
+    terminal.press("3");
+    terminal.wait_for("Slowest flushes");
+    terminal.press("q");
+    assert_eq!(terminal.exit(), Some(0));
+    assert_usable(&mut terminal);
+}
