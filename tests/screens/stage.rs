@@ -184,7 +184,7 @@ fn lines(buffer: &Buffer, of: impl Fn(&Buffer, u16, u16) -> String) -> String {
     (0..area.height)
         .map(|y| {
             let line: String = (0..area.width).map(|x| of(buffer, x, y)).collect();
-            format!("{}\n", line.trim_end())
+            line.trim_end().to_owned() + "\n"
         })
         .collect()
 }

@@ -230,11 +230,12 @@ impl Regions {
         rows
     }
 
-    /// Every region that has counts of its own, in no order that means anything; their sectors are left out.
+    /// Every region that has counts of its own, in no order that means anything; sectors and writers are left out.
     pub fn rows(&self) -> impl Iterator<Item = RegionSummary> + '_ {
-        self.counters.iter().map(|counters| {
-            let &RegionCounters { region, marks, clears, re_marks, writes, bytes, .. } = counters;
-            RegionSummary { region, sectors: None, marks, clears, re_marks, writes, write_bytes: bytes }
+        self.counters.iter().zip(&self.numbers).map(|(counters, &region)| {
+            let &RegionCounters { marks, clears, re_marks, writes, bytes, .. } = counters;
+            let writers = Vec::new();
+            RegionSummary { region, sectors: None, marks, clears, re_marks, writes, write_bytes: bytes, writers }
         })
     }
 

@@ -167,7 +167,7 @@ mod tests {
         let file = parse(SAMPLE, Path::new("sample")).unwrap();
         assert_eq!(file, File::default(), "everything in the sample is a comment");
         let said: String =
-            SAMPLE.lines().filter_map(|line| line.strip_prefix("#= ")).map(|line| format!("{line}\n")).collect();
+            SAMPLE.lines().filter_map(|line| line.strip_prefix("#= ")).map(|line| line.to_owned() + "\n").collect();
         let file = parse(&said, Path::new("sample")).unwrap();
         let utf8 = Environment { is_utf8: true, ..Environment::default() };
         let args = ScreenArgs::default();
