@@ -11,7 +11,6 @@
 //! request → datagram → request               ulog_codec.rs
 //! kernel → server → log, against a log       ulog_server.rs
 //! cluster message → bytes → message          cluster_wire.rs
-//! the inputs that fuzzing starts from        fuzz_corpus.rs
 //! nodes of a cluster that crash and part     cluster/
 //! ```
 
@@ -20,7 +19,6 @@
 mod cluster;
 mod cluster_wire;
 mod crash;
-mod fuzz_corpus;
 mod items;
 mod kernel;
 mod log_core;

@@ -7,7 +7,6 @@
 mod bench;
 mod bless;
 mod demo;
-mod fuzz;
 mod guest;
 mod paths;
 mod process;
