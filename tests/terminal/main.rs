@@ -5,6 +5,7 @@
 
 #![cfg(unix)]
 #![expect(clippy::unwrap_used, reason = "a test that cannot go on panics, and a panic has a place")]
+#![expect(clippy::print_stdout, reason = "screens are kept in the output of the test")]
 
 mod odd;
 mod restore;
