@@ -8,6 +8,7 @@ mod bad_files;
 mod inspect;
 mod print;
 mod program;
+mod report;
 mod verify;
 mod whatif;
 #[path = "../traces/workload.rs"]
