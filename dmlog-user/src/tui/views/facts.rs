@@ -2,7 +2,8 @@
 
 use super::Context;
 use crate::analysis::latency::LatencySummary;
-use crate::export::number::{count, duration};
+use crate::analysis::processes::ProcessName;
+use crate::export::number::{count, duration, harmless};
 use crate::session::look::Counters;
 use crate::session::snapshot::DeviceSnapshot;
 use crate::tui::grid::{Cell, Column, number};
@@ -90,6 +91,12 @@ pub fn graph(
 /// Rate of a counter in the window before now.
 pub fn rate(context: &Context<'_>, device: &DeviceSnapshot, of: fn(&Counters) -> u64) -> f64 {
     context.frame.history.rate(device, context.span(), of)
+}
+
+/// A process, by name and number.
+pub fn process(name: &ProcessName) -> String {
+    let comm = harmless(&name.comm);
+    name.tgid.map_or_else(|| comm.clone(), |tgid| format!("{comm} ({tgid})"))
 }
 
 /// A duration that is a mean, and so may have a fraction.

@@ -1,16 +1,17 @@
 //! One slow flush, opened from the list.
 
-use super::{Context, facts};
+use super::facts;
 use crate::analysis::geometry::Geometry;
+use crate::analysis::slow_flush::SlowFlush;
 use crate::event::ids::{Region, SECTOR_SIZE_BYTES};
-use crate::export::number::{bytes, count, duration, error, moment};
+use crate::export::number::{bytes, count, counted, duration, error, moment};
 use crate::session::snapshot::{DeviceSnapshot, TargetSnapshot};
 use crate::tui::grid::{Cell, Grid, number};
 use crate::tui::page::Page;
 use crate::tui::theme::Tone;
 
 /// The page of the flush at this place of the list of slow ones.
-pub fn page(context: &Context<'_>, device: &DeviceSnapshot, place: usize) -> Page {
+pub fn page(device: &DeviceSnapshot, place: usize) -> Page {
     let mut page = Page::default();
     let Some(flush) = device.flush.slowest.get(place) else {
         page.text("this flush is not among the slowest any more", Tone::Dim);
@@ -37,6 +38,7 @@ pub fn page(context: &Context<'_>, device: &DeviceSnapshot, place: usize) -> Pag
         let times = flush.duration_ns as f64 / median.max(1) as f64;
         page.text(format!("{times:.1} times the median of its kind, {}", duration(median)), Tone::Dim);
     }
+    parts(flush, &mut page);
     page.gap();
     let title = match u64::try_from(flush.first_regions.len()) {
         Ok(named) if named < flush.marks_carried => {
@@ -44,11 +46,29 @@ pub fn page(context: &Context<'_>, device: &DeviceSnapshot, place: usize) -> Pag
         }
         _ => "Regions that it committed as dirty".to_owned(),
     };
-    page.main_grid(regions(context, device, title, &flush.first_regions));
+    page.main_grid(regions(device, title, &flush.first_regions));
     page
 }
 
-fn regions(_context: &Context<'_>, device: &DeviceSnapshot, title: String, regions: &[u64]) -> Grid {
+/// What its time went on, and who waited.
+fn parts(flush: &SlowFlush, page: &mut Page) {
+    let told = |part: Option<u64>| part.map_or_else(|| "-".to_owned(), duration);
+    let mut line = facts::fact("pass began before", told(flush.pass_to_flush_ns), Tone::Plain).to_vec();
+    line.extend(facts::fact("flush of the legs", told(flush.leg_flush_ns), Tone::Plain));
+    line.extend(facts::fact("write to the log device", told(flush.log_write_ns), Tone::Plain));
+    page.line(line);
+    let waiters: Vec<String> = flush.waiters.iter().map(facts::process).collect();
+    let who = if waiters.is_empty() { String::new() } else { format!(": {}", waiters.join(", ")) };
+    match flush.writes_waited {
+        0 => page.text("no write waited for it", Tone::Dim),
+        writes => page.text(
+            format!("{} waited for it, {} at most{who}", counted(writes, "write"), duration(flush.longest_wait_ns)),
+            Tone::Warn,
+        ),
+    }
+}
+
+fn regions(device: &DeviceSnapshot, title: String, regions: &[u64]) -> Grid {
     let columns = [
         number("region", 0),
         number("first sector", 1),

@@ -1,7 +1,7 @@
 //! All mirrors, one row each: what a person looks at first.
 
 use super::{Context, facts};
-use crate::export::number::{bytes, count, duration, harmless, moment, per_s, ratio};
+use crate::export::number::{bytes, count, counted, duration, harmless, moment, per_s, ratio};
 use crate::session::snapshot::DeviceSnapshot;
 use crate::tui::grid::{Cell, Grid, number, words};
 use crate::tui::history::Series;
@@ -23,6 +23,8 @@ pub(super) fn page(context: &Context<'_>) -> Page {
         words("log", 4),
         words("legs", 11),
         words("in sync", 3),
+        number("dirty", 3),
+        number("crash copies", 2),
         number("marks/s", 0),
         number("clears/s", 10),
         number("dirtied/s", 5),
@@ -101,6 +103,8 @@ fn row(context: &Context<'_>, device: &DeviceSnapshot) -> Vec<Cell> {
         Cell::words(log(device)),
         legs(device),
         in_sync(context, device),
+        Cell::maybe(device.occupancy.dirty_regions.last, count),
+        Cell::maybe(device.occupancy.resync_bytes.last, bytes),
         per_second(|c| c.marks),
         per_second(|c| c.clears),
         per_second(|c| c.flushes[0]),
@@ -197,13 +201,21 @@ fn answers(device: &DeviceSnapshot) -> Vec<(&'static str, String)> {
         );
         lines.push(("slowest flush", text));
     }
+    let (crash, regions) = (&device.occupancy.resync_bytes, &device.occupancy.resync_regions);
+    if let (Some(now), Some(most)) = (crash.last, crash.max) {
+        let regions = regions.last.map_or_else(String::new, |regions| format!(" in {} regions", count(regions)));
+        lines.push((
+            "a crash now",
+            format!("leaves {}{regions} to be copied; {} at most so far", bytes(now), bytes(most)),
+        ));
+    }
     let wait = &device.io.write_wait;
     if let (Some(pass), Some(flush), Some(legs)) = (wait.pass_wait_ratio, wait.flush_wait_ratio, wait.legs_ratio) {
         let text = format!("worker {}, mark and flush {}, legs {}", ratio(pass), ratio(flush), ratio(legs));
         lines.push(("writes wait for", text));
     }
     for failure in &device.failures.kinds {
-        lines.push(("FAILED", format!("{}, {} times", failure.meaning, count(failure.count))));
+        lines.push(("FAILED", format!("{}, {}", failure.meaning, counted(failure.count, "time"))));
     }
     lines
 }

@@ -10,7 +10,7 @@ use crate::event::ids::Region;
 use crate::export::number::{bytes, count};
 use crate::session::look::{RegionCell, RegionMap};
 use crate::session::snapshot::DeviceSnapshot;
-use crate::tui::grid::{Cell, Grid, number};
+use crate::tui::grid::{Cell, Grid, number, words};
 use crate::tui::page::{MapPart, Page, piece, plain};
 use crate::tui::theme::{Theme, Tone};
 
@@ -228,6 +228,7 @@ fn hottest(device: &DeviceSnapshot) -> Grid {
         number("clears", 4),
         number("writes", 2),
         number("written", 1),
+        words("writers", 2),
         number("first sector", 3),
         number("last sector", 5),
     ];
@@ -242,6 +243,7 @@ fn hottest(device: &DeviceSnapshot) -> Grid {
                 Cell::of(row.clears, count),
                 Cell::of(row.writes, count),
                 Cell::of(row.write_bytes, bytes),
+                Cell::words(row.writers.iter().map(facts::process).collect::<Vec<_>>().join(" ")),
                 Cell::maybe(row.sectors.map(|range| range.first_sector), |sector| sector.to_string()),
                 Cell::maybe(row.sectors.map(|range| range.last_sector), |sector| sector.to_string()),
             ],
