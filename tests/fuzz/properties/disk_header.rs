@@ -33,8 +33,8 @@ struct Table {
 }
 
 impl Table {
-    fn of(bytes: &[u8; TABLE_BYTES]) -> Option<Self> {
-        let [block, sync_option, regions @ ..] = *bytes;
+    fn of(bytes: [u8; TABLE_BYTES]) -> Option<Self> {
+        let [block, sync_option, regions @ ..] = bytes;
         let [count, first, second] = [0, 2, 4].map(|at| u64::from(u16::from_le_bytes([regions[at], regions[at + 1]])));
         let region_count = count.max(1);
         Some(Self {
@@ -57,7 +57,7 @@ impl Table {
 /// What `inspect` says about an image is what the log does that resumes from it.
 pub(crate) fn check(data: &[u8]) {
     let Some((table, image)) = data.split_first_chunk() else { return };
-    let Some(table) = Table::of(table) else { return };
+    let Some(table) = Table::of(*table) else { return };
     check_header(image);
     check_examination(image, None);
     let examination = check_examination(image, Some(table.geometry));
