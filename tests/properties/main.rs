@@ -12,6 +12,7 @@
 //! kernel → server → log, against a log       ulog_server.rs
 //! cluster message → bytes → message          cluster_wire.rs
 //! nodes of a cluster that crash and part     cluster/
+//! any bytes → everything that reads them      ../fuzz/ (the committed corpora)
 //! ```
 
 #![expect(clippy::unwrap_used, reason = "a test that cannot go on panics, and a panic has a place")]
@@ -19,6 +20,8 @@
 mod cluster;
 mod cluster_wire;
 mod crash;
+#[path = "../fuzz/replay.rs"]
+mod fuzz;
 mod items;
 mod kernel;
 mod log_core;

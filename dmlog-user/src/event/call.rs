@@ -145,6 +145,24 @@ impl Call {
         }
     }
 
+    /// Bits of [`has`] of the event that all columns together make: what else a row has says nothing about its operation.
+    pub fn has_at_most(code: u16) -> u8 {
+        let flat = Flat {
+            code,
+            duration_ns: Some(1),
+            region: Some(1),
+            result: Some(1),
+            arg: Some(1),
+            io: Some(1),
+            sector: Some(1),
+            bytes: Some(1),
+            opf: Some(1),
+            tgid: Some(1),
+            ..Flat::default()
+        };
+        flat.to_event().map_or(0, |event| Self::of(&event).has)
+    }
+
     fn with(self, flat: &Flat) -> Self {
         let bit = |is_there: bool, bit: u8| if is_there { bit } else { 0 };
         let is_log_op = matches!(u16::from(self.code), kind::CTR..=kind::IS_REMOTE_RECOVERING);
@@ -394,6 +412,27 @@ mod tests {
                     }
                 }
             }
+        }
+    }
+
+    #[test]
+    fn a_row_has_no_more_than_its_operation() {
+        use dmlog_common::record::kind;
+
+        let cases = [
+            (kind::DTR, has::IMPL | has::DURATION | has::SPAN),
+            (kind::RH_RECOVERY_PREPARE, has::DURATION | has::SPAN),
+            (kind::RH_INC, has::REGION | has::IO | has::DURATION | has::SPAN),
+            (kind::END_IO, has::IO | has::RESULT | has::DURATION),
+            (kind::MAP, has::IO | has::BIO | has::DURATION | has::SPAN),
+            (0, 0),
+        ];
+        for (code, expected) in cases {
+            assert_eq!(Call::has_at_most(code), expected, "{code}");
+        }
+        for (code, name) in OP_NAMES {
+            let needs = Shape::of(*code).needs & 0xff;
+            assert_eq!(u16::from(Call::has_at_most(*code)) & needs, needs, "{name}");
         }
     }
 

@@ -42,7 +42,7 @@ impl CallMeaning {
         };
         u8::try_from(code).map_or(Self::OTHER, |small| Self {
             code: small,
-            may_have: Shape::may_have(code),
+            may_have: Call::has_at_most(code),
             shape: Shape::of(code),
         })
     }
