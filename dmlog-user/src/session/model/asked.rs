@@ -20,7 +20,7 @@ impl Instance {
     /// `resume` has returned. `image` is what the log device of a disk log held, if that is known.
     pub(super) fn resume(&mut self, call: &Call, image: Option<Image>, judge: &mut Judge<'_>) {
         let result = call.result_i32();
-        self.serial(call, None, false, judge);
+        let overlaps = self.serial(call, None, false, judge);
         self.forget_asked_bits(judge);
         self.is_resumed = true;
         self.resumed_by = Some(call.tid);
@@ -39,8 +39,9 @@ impl Instance {
                 // If it failed, whether the bits could be read is not known.
                 regions.bits.disk_resume(image.filter(|_| result == 0), self.facts.sync_option, result == 0);
                 self.last_reading = Some(Span::of(call));
-                if self.last_clear.is_some_and(|clear| !clear.is_before(&Span::of(call))) {
-                    // Which came first, and whether the sync bits were copied between the two, is not known.
+                if overlaps || self.last_clear.is_some_and(|clear| !clear.is_before(&Span::of(call))) {
+                    // Which came first is not known: whether the sync bits were copied before or after a clear, or the device
+                    // read before or after a flush of the worker, which wakes with its mirror.
                     regions.bits.forget_regions();
                     self.take_asked(call);
                     judge.concurrent(Comparison::Resume);
