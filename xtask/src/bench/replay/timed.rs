@@ -26,6 +26,8 @@ pub(super) fn timed(program: &Path, args: &[&OsStr]) -> Result<Run> {
     let notes = dir.join("time");
     let mut command = on_one_cpu(Path::new("time"));
     command.args(["--format", "%U %S %M", "--output"]).arg(&notes).arg(program).args(args);
+    // btt writes what nobody asked it for where it stands.
+    command.current_dir(&dir);
     let status = command.stdin(Stdio::null()).stdout(Stdio::null()).stderr(Stdio::null()).status();
     let status = status.with_context(|| format!("`{}` did not start", process::shown(&command)))?;
     let text = fs::read_to_string(&notes).context("`time` wrote nothing; the package `time` has it")?;
