@@ -20,7 +20,7 @@ impl Instance {
     /// `resume` has returned. `image` is what the log device of a disk log held, if that is known.
     pub(super) fn resume(&mut self, call: &Call, image: Option<Image>, judge: &mut Judge<'_>) {
         let result = call.result_i32();
-        let overlaps = self.serial(call, None, false, judge);
+        self.serial(call, None, false, judge);
         self.forget_asked_bits(judge);
         self.is_resumed = true;
         self.resumed_by = Some(call.tid);
@@ -39,7 +39,8 @@ impl Instance {
                 // If it failed, whether the bits could be read is not known.
                 regions.bits.disk_resume(image.filter(|_| result == 0), self.facts.sync_option, result == 0);
                 self.last_reading = Some(Span::of(call));
-                if overlaps || self.last_clear.is_some_and(|clear| !clear.is_before(&Span::of(call))) {
+                let span = Span::of(call);
+                if [self.last_clear, self.last_write].iter().flatten().any(|change| !change.is_before(&span)) {
                     // Which came first is not known: whether the sync bits were copied before or after a clear, or the device
                     // read before or after a flush of the worker, which wakes with its mirror.
                     regions.bits.forget_regions();

@@ -75,6 +75,8 @@ pub(super) struct Instance {
     overlaps: bool,
     /// The last clear. One may be late: the last write to end before a suspend wakes the worker, and nobody waits for it.
     pub(super) last_clear: Option<Span>,
+    /// The last flush that may have written to the log device.
+    pub(super) last_write: Option<Span>,
     /// The last resume that read the log device.
     pub(super) last_reading: Option<Span>,
     /// A sync count was learned from an answer that a change, still to be told, may overlap.
@@ -87,6 +89,8 @@ pub(super) struct Instance {
     pub(super) asked_bits: Option<Box<AskedBits>>,
     /// The log was resumed, and recovery has not been allowed since.
     pub(super) is_resumed: bool,
+    /// The log was made or suspended, and has not been put to work since: a resume may be under way at any time.
+    pub(super) may_resume: bool,
     rules: Rules,
 }
 
@@ -103,6 +107,7 @@ impl Instance {
             since: None,
             last: None,
             last_clear: None,
+            last_write: None,
             last_reading: None,
             overlaps: false,
             learned: None,
@@ -110,6 +115,7 @@ impl Instance {
             resumed_by: None,
             asked_bits: None,
             is_resumed: false,
+            may_resume: false,
             rules,
         }
     }
@@ -292,8 +298,10 @@ impl Instance {
                     hash.settle_mark_nosync();
                 }
             }
+            kind::MIRROR_POSTSUSPEND => self.may_resume = true,
             kind::RH_START_RECOVERY => {
                 self.resumed_by = None;
+                self.may_resume = false;
                 self.end_asked_bits(call);
                 // The hook of the resume may have been detached already.
                 if !std::mem::take(&mut self.is_resumed) {
@@ -308,6 +316,7 @@ impl Instance {
     fn made(&mut self, call: &Call) {
         let rules = self.rules;
         self.since = Some(call.time);
+        self.may_resume = true;
         if let (Some(regions), Some(sync_option)) = (&mut self.regions, self.facts.sync_option) {
             let region_count = regions.bits.region_count();
             let slots = usize::try_from(region_count).unwrap_or_default();
@@ -368,6 +377,9 @@ impl Instance {
         let predicted = if is_core { Some(FlushKind::NoOp) } else { regions.bits.flush_kind() };
         let legs_predicted = if is_core { Some(false) } else { regions.bits.touched_cleaned() };
         if !is_core {
+            if kind != Some(FlushKind::NoOp) {
+                self.last_write = self.last;
+            }
             regions.bits.disk_flush(&Flushed { kind, legs, result, is_concurrent });
         }
         if let Some(region) = missing {

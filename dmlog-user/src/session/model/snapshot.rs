@@ -51,6 +51,10 @@ impl Instance {
             return judge.concurrent(Comparison::Bits);
         }
         let was_read = self.resumed_by == Some(call.tid);
+        if self.may_resume && !was_read {
+            // The capture asked while the log was perhaps being resumed, which changes all bits and is told when it is over.
+            return judge.concurrent(Comparison::Bits);
+        }
         let reads_device =
             was_read && self.facts.log_device.is_some() && self.facts.sync_option == Some(SyncOption::Default);
         let span = Span { from: call.time, to: call.time, tid: call.tid };
