@@ -58,6 +58,11 @@ pub fn use_normal_priority() {
     let _ = sys::set_nice(0);
 }
 
+/// Runs something that creates files, with the access to them that this thread's capture kept.
+pub fn with_file_access<T>(run: impl FnOnce() -> T) -> T {
+    privileges::with_file_access(run)
+}
+
 /// What to capture.
 #[derive(Clone, Debug)]
 pub struct CaptureOptions {
@@ -69,6 +74,8 @@ pub struct CaptureOptions {
     pub ring_bytes: u32,
     /// Show the BPF programs' own diagnostics on stderr.
     pub bpf_log: bool,
+    /// Whether files are to be created while it runs, by [`with_file_access`].
+    pub keeps_file_access: bool,
     /// Arguments of the program, for the trace's header.
     pub command_line: Vec<String>,
 }
@@ -166,7 +173,7 @@ impl Capture {
         capture.identify_mirrors();
         // Before the right to do so is given up. Where it is not there, the ring fills a little earlier.
         let _ = sys::set_nice(READER_NICE);
-        capture.drop_privileges()?;
+        capture.drop_privileges(options.keeps_file_access)?;
         Ok(capture)
     }
 
@@ -292,12 +299,13 @@ impl Capture {
         self.facts.layout.extend(self.witness.findings());
     }
 
-    fn drop_privileges(&mut self) -> Result<(), CaptureError> {
+    fn drop_privileges(&mut self, file_access: bool) -> Result<(), CaptureError> {
         let awaited = self.facts.coverage.iter().any(|hook| hook.probe == Probe::Waiting);
         let unpinned = self.facts.coverage.iter().any(|hook| hook.probe == Probe::Kprobe);
         let unchecked = !self.witness.has_checked();
         let keep = if awaited || unpinned || unchecked { Keep::ToAttachLater } else { Keep::ToCount };
-        privileges::drop_to(keep).map_err(|error| CaptureError::DropPrivileges { detail: error.to_string() })
+        privileges::drop_to(keep, file_access)
+            .map_err(|error| CaptureError::DropPrivileges { detail: error.to_string() })
     }
 }
 

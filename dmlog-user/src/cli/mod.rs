@@ -15,6 +15,8 @@ pub mod exit;
 #[cfg(feature = "live")]
 pub mod host;
 pub mod inspect;
+#[cfg(all(feature = "live", feature = "tui"))]
+pub mod live;
 pub mod print;
 #[cfg(feature = "live")]
 pub mod record;
@@ -31,13 +33,25 @@ pub mod whatif;
 /// Observes device-mapper dirty region logs: what a mirror marks, clears and flushes, and what it costs.
 #[derive(Debug, Parser)]
 #[command(name = "dmlog-top", version, propagate_version = true)]
+#[cfg_attr(all(feature = "live", feature = "tui"), command(args_conflicts_with_subcommands = true))]
 pub struct Cli {
+    #[cfg(not(all(feature = "live", feature = "tui")))]
     #[command(subcommand)]
     command: Command,
+    /// Without one, the screen on the running kernel.
+    #[cfg(all(feature = "live", feature = "tui"))]
+    #[command(subcommand)]
+    command: Option<Command>,
+    #[cfg(all(feature = "live", feature = "tui"))]
+    #[command(flatten)]
+    live: live::Args,
 }
 
 #[derive(Debug, Subcommand)]
 enum Command {
+    /// Show the running kernel's mirrors on the screen (root); this is also what happens without a command
+    #[cfg(all(feature = "live", feature = "tui"))]
+    Live(live::Args),
     /// Record the running kernel's mirrors to a trace file (root)
     #[cfg(feature = "live")]
     Record(record::Args),
@@ -70,7 +84,7 @@ pub fn main(arguments: impl IntoIterator<Item = OsString>) -> ExitCode {
             return if to_stderr { Exit::Usage.into() } else { Exit::Done.into() };
         }
     };
-    match dispatch(&cli.command) {
+    match run(&cli) {
         Ok(exit) => exit.into(),
         Err(Failure { exit, error }) => {
             if is_broken_pipe(&error) {
@@ -82,8 +96,20 @@ pub fn main(arguments: impl IntoIterator<Item = OsString>) -> ExitCode {
     }
 }
 
+#[cfg(all(feature = "live", feature = "tui"))]
+fn run(cli: &Cli) -> Result<Exit, Failure> {
+    cli.command.as_ref().map_or_else(|| live::run(&cli.live), dispatch)
+}
+
+#[cfg(not(all(feature = "live", feature = "tui")))]
+fn run(cli: &Cli) -> Result<Exit, Failure> {
+    dispatch(&cli.command)
+}
+
 fn dispatch(command: &Command) -> Result<Exit, Failure> {
     match command {
+        #[cfg(all(feature = "live", feature = "tui"))]
+        Command::Live(args) => live::run(args),
         #[cfg(feature = "live")]
         Command::Record(args) => record::run(args),
         #[cfg(feature = "tui")]

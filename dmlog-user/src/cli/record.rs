@@ -72,6 +72,7 @@ impl CaptureArgs {
             wishes: self.wishes(),
             ring_bytes: self.ring_size,
             bpf_log: self.bpf_log,
+            keeps_file_access: false,
             command_line: std::env::args_os().map(|word| word.to_string_lossy().into_owned()).collect(),
         }
     }

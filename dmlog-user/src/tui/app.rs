@@ -31,6 +31,8 @@ pub enum Command {
     Travel(Travel),
     /// Turns the mouse on or off.
     Mouse(bool),
+    /// Begins to record, or ends that.
+    Record,
     /// Writes these files; names without a folder.
     Export(Vec<(String, String)>),
 }
@@ -222,6 +224,7 @@ impl App {
                 self.say(if self.is_mouse_on { "mouse on" } else { "mouse off: the terminal selects text" });
                 return Some(Command::Mouse(self.is_mouse_on));
             }
+            Action::Record => return Some(Command::Record),
             Action::Redraw => return Some(Command::Redraw),
             Action::Suspend => return Some(Command::Suspend),
         }

@@ -84,6 +84,7 @@ fn status(app: &App, frame: &Frame, width: usize) -> Vec<Piece> {
         pieces.push(piece(format!(" {title} "), Tone::Head));
     }
     let (word, tone) = match clock.pace {
+        Pace::Live => ("live".to_owned(), Tone::Good),
         Pace::Reading => ("reading".to_owned(), Tone::Warn),
         Pace::Playing => (format!("playing {}", speed(clock.speed)), Tone::Good),
         Pace::Paused => ("paused".to_owned(), Tone::Plain),
@@ -95,6 +96,9 @@ fn status(app: &App, frame: &Frame, width: usize) -> Vec<Piece> {
         pieces.push(piece(format!(" of {}", moment(clock.reached_ns)), Tone::Dim));
     }
     pieces.push(piece(format!(", {} events ", count(clock.position)), Tone::Dim));
+    if let Some(recording) = frame.live.as_ref().and_then(|live| live.recording.as_ref()) {
+        pieces.push(piece(format!(" REC {} ", count(recording.events)), Tone::Warn));
+    }
     let losses = &frame.snapshot.losses;
     if !losses.is_empty() {
         let lost = if losses.lost > 0 { count(losses.lost) } else { "events".to_owned() };

@@ -1,9 +1,12 @@
 //! Everything that a view may look at, at one moment. A source makes it; views only read it.
 
 use super::history::History;
+use super::screen::Screen;
+use super::source::Wants;
 use crate::analysis::whatif::result::WhatIfResult;
+use crate::session::Session;
 use crate::session::cursor::Speed;
-use crate::session::look::{FlushSpread, RegionMap};
+use crate::session::look::{FlushSpread, RegionMap, Run};
 use crate::session::snapshot::{DeviceSnapshot, Snapshot};
 
 /// Everything that a view may look at.
@@ -27,6 +30,26 @@ pub struct Frame {
     pub what_if: WhatIfState,
     /// What went wrong with the source itself, for the status line.
     pub problem: Option<String>,
+    /// Of a running capture.
+    pub live: Option<LiveState>,
+}
+
+/// What only a running capture has.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct LiveState {
+    /// The file that is being written.
+    pub recording: Option<RecordingFrame>,
+}
+
+/// How far a recording is.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct RecordingFrame {
+    /// Name of the file.
+    pub name: String,
+    /// Events in it.
+    pub events: u64,
+    /// Its bytes.
+    pub bytes: u64,
 }
 
 /// One event, gap or decode error, as `print` writes it.
@@ -65,6 +88,8 @@ pub enum WhatIfState {
 /// What a source is doing.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Pace {
+    /// Going with a running kernel.
+    Live,
     /// Reading ahead to where it was sent.
     Reading,
     /// Playing at its speed.
@@ -103,7 +128,21 @@ impl Frame {
             events: Vec::new(),
             what_if: WhatIfState::NotAsked,
             problem: None,
+            live: None,
         }
+    }
+
+    /// Takes from a session what the screen looks at beside the snapshot, which must be of the same session.
+    pub(super) fn look(&mut self, session: &Session, wants: &Wants) {
+        let row = self.device_row(wants.device.as_deref());
+        self.map = match wants.screen {
+            Screen::Regions => session.region_map(row, run(session.region_count(row), wants)),
+            _ => None,
+        };
+        self.spread = match wants.screen {
+            Screen::Flushes => session.flush_spread(row),
+            _ => Vec::new(),
+        };
     }
 
     /// The place of the chosen mirror, or of the first.
@@ -115,5 +154,14 @@ impl Frame {
     /// The chosen mirror, or the first.
     pub fn device(&self, chosen: Option<&str>) -> Option<&DeviceSnapshot> {
         self.snapshot.devices.get(self.device_row(chosen))
+    }
+}
+
+/// The run of regions that a map shows.
+fn run(region_count: Option<u64>, wants: &Wants) -> Run {
+    let cells = wants.cells.max(1);
+    match wants.zoom {
+        Some((first, per_cell)) => Run { first, per_cell, cells },
+        None => Run { first: 0, per_cell: region_count.unwrap_or(1).div_ceil(cells as u64).max(1), cells },
     }
 }

@@ -45,6 +45,8 @@ pub enum Action {
     Measure,
     /// Writes what is on the screen to files.
     Export,
+    /// Begins to record to a file, or ends that.
+    Record,
     /// Turns the mouse on or off.
     Mouse,
     /// Draws everything anew.
@@ -89,6 +91,8 @@ enum When {
     /// Where rows can be filtered.
     Filters,
     Map,
+    /// On a running kernel.
+    Live,
     Opens,
     /// Where there are several mirrors and the screen is about one.
     Devices,
@@ -102,6 +106,7 @@ impl When {
             Self::Sorts => !matches!(screen, Screen::Regions | Screen::Events),
             Self::Filters => screen != Screen::Regions,
             Self::Map => screen == Screen::Regions,
+            Self::Live => frame.live.is_some(),
             Self::Opens => matches!(screen, Screen::Mirrors | Screen::Recovery | Screen::Regions | Screen::Flushes),
             Self::Devices => screen.is_of_one_device() && frame.snapshot.devices.len() > 1,
         }
@@ -160,6 +165,12 @@ pub static KEYS: &[Binding] = &[
     key(&[(KeyCode::Char('l'), CONTROL)], Action::Redraw, When::Always, [PROGRAM, "draw everything anew", ""]),
     key(chars!['M'], Action::Mouse, When::Always, [PROGRAM, "mouse on or off (off: the terminal selects text)", ""]),
     key(chars!['e'], Action::Export, When::Always, [PROGRAM, "export this view: tables as CSV, the screen as SVG", ""]),
+    key(
+        chars!['r'],
+        Action::Record,
+        When::Live,
+        [PROGRAM, "record to a file, from the moment on the screen; again: end the file", "record"],
+    ),
     key(&[(KeyCode::Tab, NONE)], Action::NextScreen, When::Always, [SCREENS, "next screen, screen before", "screen"]),
     key(
         &[(KeyCode::BackTab, KeyModifiers::SHIFT)],

@@ -4,7 +4,7 @@
 //! screen. On the way the history is sampled and the cursor takes its keyframes, so that jumps are quick afterwards.
 
 use super::events::Looker;
-use super::frame::{Clock, Frame, Pace, WhatIfState};
+use super::frame::{Clock, Frame, LiveState, Pace, WhatIfState};
 use super::screen::Screen;
 use super::source::{Bytes, Open, REAL_SPEED, SPEEDS, Source, TOP, Travel, Wants};
 use super::what_if::Job;
@@ -12,7 +12,6 @@ use crate::event::ids::{DurationNs, MonoNs};
 use crate::event::item::Item;
 use crate::session::Settings;
 use crate::session::cursor::Cursor;
-use crate::session::look::Run;
 use crate::trace::error::TraceError;
 use crate::trace::reader::Tail;
 
@@ -84,6 +83,22 @@ impl Replay {
             what_if: None,
             shown_position: None,
         })
+    }
+
+    /// A replay of what a running capture keeps in memory, about to read to this time.
+    ///
+    /// # Errors
+    /// As of [`new`](Self::new).
+    pub fn of_the_past(title: String, open: Open, time: MonoNs) -> Result<Self, TraceError> {
+        let mut replay = Self::new(title, open)?;
+        replay.goal = Goal::Reach(time);
+        replay.set_live(LiveState::default());
+        Ok(replay)
+    }
+
+    /// Says how the capture is, of which this is the past.
+    pub fn set_live(&mut self, live: LiveState) {
+        self.frame.live = Some(live);
     }
 
     /// Where in time this is, from the start of the stream.
@@ -162,16 +177,7 @@ impl Replay {
             // Whether this is the end is known only when one looks behind it.
             self.cursor.next_item()?;
         }
-        let row = self.frame.device_row(wants.device.as_deref());
-        let session = self.cursor.session();
-        self.frame.map = match wants.screen {
-            Screen::Regions => session.region_map(row, run(session.region_count(row), wants)),
-            _ => None,
-        };
-        self.frame.spread = match wants.screen {
-            Screen::Flushes => session.flush_spread(row),
-            _ => Vec::new(),
-        };
+        self.frame.look(self.cursor.session(), wants);
         if wants.screen == Screen::Events {
             let playing = self.goal == Goal::Play;
             self.looker.look(&mut self.cursor, self.origin, wants, playing, &mut self.frame.events)?;
@@ -189,7 +195,10 @@ impl Replay {
             },
             speed: SPEEDS[self.speed],
         };
-        if let Tail::Torn { bytes } = self.cursor.tail() {
+        // What a running capture keeps has no end.
+        if let Tail::Torn { bytes } = self.cursor.tail()
+            && self.frame.live.is_none()
+        {
             let told = format!("not ended by its recorder; {bytes} bytes behind the last whole batch say nothing");
             self.frame.problem = Some(told);
         }
@@ -259,15 +268,6 @@ impl Replay {
             self.goal = Goal::Stay;
             self.frame.problem = Some(format!("the trace cannot be read further: {error}"));
         }
-    }
-}
-
-/// The run of regions that a map shows.
-pub(super) fn run(region_count: Option<u64>, wants: &Wants) -> Run {
-    let cells = wants.cells.max(1);
-    match wants.zoom {
-        Some((first, per_cell)) => Run { first, per_cell, cells },
-        None => Run { first: 0, per_cell: region_count.unwrap_or(1).div_ceil(cells as u64).max(1), cells },
     }
 }
 

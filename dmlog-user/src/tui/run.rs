@@ -34,6 +34,9 @@ pub fn run(source: &mut dyn Source, settings: &Settings, write: WriteFile<'_>) -
         let elapsed = u64::try_from((now - last).as_nanos()).unwrap_or(u64::MAX);
         last = now;
         source.tick(DurationNs(elapsed), &app.wants());
+        if let Some(told) = source.told() {
+            app.say(told);
+        }
         let frame = source.frame();
         guard.terminal.draw(|to| app.draw(frame, to.area(), to.buffer_mut())).map_err(lost)?;
         let wait = if source.is_busy() { Duration::ZERO } else { tick.saturating_sub(now.elapsed()) };
@@ -70,6 +73,7 @@ fn execute(
         Command::Redraw => guard.redraw()?,
         Command::Travel(travel) => source.travel(travel),
         Command::Mouse(is_on) => guard.set_mouse(is_on)?,
+        Command::Record => app.say(source.record()),
         Command::Export(files) => app.say(export(&files, write)),
     }
     Ok(true)

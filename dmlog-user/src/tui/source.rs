@@ -88,4 +88,14 @@ pub trait Source {
 
     /// Whether there is more to do at once, without waiting for the next tick.
     fn is_busy(&self) -> bool;
+
+    /// Begins to record to a file what is on the screen, or ends that; what to say.
+    fn record(&mut self) -> String {
+        "this is a recording already".to_owned()
+    }
+
+    /// A sentence that came up by itself.
+    fn told(&mut self) -> Option<String> {
+        None
+    }
 }

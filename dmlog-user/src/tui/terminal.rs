@@ -65,19 +65,28 @@ impl Asked {
     }
 }
 
+/// Whether standard output is a terminal that can show a screen.
+///
+/// # Errors
+/// [`TuiError::NotATerminal`], [`TuiError::DumbTerminal`].
+pub fn check() -> Result<(), TuiError> {
+    if !stdout().is_terminal() {
+        return Err(TuiError::NotATerminal);
+    }
+    let term = std::env::var("TERM").unwrap_or_default();
+    if term.is_empty() || term == "dumb" {
+        return Err(TuiError::DumbTerminal { term });
+    }
+    Ok(())
+}
+
 impl Guard {
     /// Takes the terminal over.
     ///
     /// # Errors
     /// [`TuiError`], each with a way out.
     pub fn enter(has_mouse: bool) -> Result<Self, TuiError> {
-        if !stdout().is_terminal() {
-            return Err(TuiError::NotATerminal);
-        }
-        let term = std::env::var("TERM").unwrap_or_default();
-        if term.is_empty() || term == "dumb" {
-            return Err(TuiError::DumbTerminal { term });
-        }
+        check()?;
         let failed = |source| TuiError::Terminal { source };
         let signals = Asked::new().map_err(failed)?;
         tell_panics_after_leaving();

@@ -7,6 +7,7 @@ use super::{Feeder, HOLD_FOR};
 use crate::event::ids::{LogId, MonoNs, Region};
 use crate::event::item::{Gap, Item, LossCause};
 use crate::event::op::{Event, LogImpl, LogOp, Op};
+use crate::record::drain::Outlet;
 
 fn event(time: u64, op: Op) -> Item {
     Item::Event(Event { time: MonoNs(time), cpu: 0, tid: 1, log: LogId(1), duration: None, op })

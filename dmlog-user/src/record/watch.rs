@@ -1,0 +1,177 @@
+//! A capture that somebody watches: its items go to whoever looks, and to a [`keeper`](super::keeper).
+//!
+//! ```text
+//! ring ─drain─▶ batch ─┬─▶ queue ─▶ keeper thread ─▶ the recent past in memory, a file when asked
+//!                      └─▶ mailbox ─▶ whoever looks, in a thread of its own
+//! ```
+
+use std::io;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::mpsc::{Receiver, Sender, channel, sync_channel};
+use std::sync::{Arc, Mutex, PoisonError};
+use std::time::Duration;
+
+use super::QUEUE_BATCHES;
+use super::drain::{Outlet, Until, drain};
+use super::feeder::Feeder;
+use super::keeper::{Keeper, Order, Status, Target};
+use super::mailbox::Mailbox;
+use super::past::{PAST_BYTES, Past, Pieces};
+use crate::capture::{Capture, Losses, use_normal_priority};
+use crate::event::facts::CaptureFacts;
+use crate::event::item::Item;
+
+/// How long an order to make the past readable is waited for.
+const SEAL_WITHIN: Duration = Duration::from_secs(1);
+
+/// A capture, for whoever looks at it.
+#[derive(Debug)]
+pub struct Watch {
+    facts: CaptureFacts,
+    mailbox: Arc<Mailbox>,
+    orders: Sender<Order>,
+    status: Arc<Mutex<Status>>,
+    past: Arc<Mutex<Pieces>>,
+    is_over: Arc<AtomicBool>,
+}
+
+impl Watch {
+    /// Facts of the capture.
+    pub fn facts(&self) -> &CaptureFacts {
+        &self.facts
+    }
+
+    /// Takes the items that came since the last time.
+    pub fn take(&self, out: &mut Vec<Item>) {
+        self.mailbox.take(out);
+    }
+
+    /// The recent past up to now. A keeper that is busy may take a moment; then its end is a little earlier.
+    pub fn past(&self) -> Pieces {
+        let (done, sealed) = sync_channel(1);
+        if self.orders.send(Order::Seal(done)).is_ok() {
+            let _ = sealed.recv_timeout(SEAL_WITHIN);
+        }
+        self.past.lock().unwrap_or_else(PoisonError::into_inner).clone()
+    }
+
+    /// Begins a recording; one that is under way is ended before.
+    pub fn record(&self, target: Target) {
+        // Without a keeper the capture has ended, and this with it.
+        let _ = self.orders.send(Order::Record(target));
+    }
+
+    /// Ends the recording.
+    pub fn end_recording(&self) {
+        let _ = self.orders.send(Order::End);
+    }
+
+    /// What the keeper tells; sentences are told once.
+    pub fn status(&self) -> Status {
+        let mut status = self.status.lock().unwrap_or_else(PoisonError::into_inner);
+        let told = std::mem::take(&mut status.told);
+        Status { told, ..status.clone() }
+    }
+
+    /// A signal asked the program to end.
+    pub fn is_over(&self) -> bool {
+        self.is_over.load(Ordering::Relaxed)
+    }
+}
+
+/// How a watch went.
+#[derive(Debug)]
+pub struct Watched<T> {
+    /// What the one who looked made of it.
+    pub result: T,
+    /// What was lost before it reached anybody.
+    pub losses: Losses,
+    /// What the keeper told last.
+    pub told: Vec<String>,
+}
+
+/// To both.
+struct Fan {
+    feeder: Feeder,
+    mailbox: Arc<Mailbox>,
+}
+
+impl Outlet for Fan {
+    fn is_ready(&mut self) -> bool {
+        self.feeder.is_ready()
+    }
+
+    fn feed(&mut self, items: Vec<Item>) {
+        self.mailbox.put(&items);
+        self.feeder.feed(items);
+    }
+
+    fn is_closed(&self) -> bool {
+        self.feeder.is_closed()
+    }
+
+    fn seen(&self) -> (u64, u64) {
+        self.feeder.seen()
+    }
+}
+
+/// Lets somebody look until they have seen enough. Signals are told through [`Watch::is_over`].
+///
+/// # Errors
+/// An I/O error of the runtime itself.
+pub fn watch<T: Send>(mut capture: Capture, look: impl FnOnce(Watch) -> T + Send) -> io::Result<Watched<T>> {
+    let facts = capture.facts().clone();
+    let past = Past::new(&facts, PAST_BYTES).map_err(io::Error::other)?;
+    let shown = past.shown();
+    let status = Arc::new(Mutex::new(Status::default()));
+    let mailbox = Arc::new(Mailbox::default());
+    let is_over = Arc::new(AtomicBool::new(false));
+    let (queue, received) = sync_channel(QUEUE_BATCHES);
+    let (orders, ordered) = channel();
+    let keeper = spawn_keeper(Keeper::new(&facts, past, Arc::clone(&status)), received, ordered)?;
+    let mut fan = Fan { feeder: Feeder::new(queue), mailbox: Arc::clone(&mailbox) };
+    let watch =
+        Watch { facts, mailbox, orders, status: Arc::clone(&status), past: shown, is_over: Arc::clone(&is_over) };
+    let has_looked = AtomicBool::new(false);
+    let runtime = tokio::runtime::Builder::new_current_thread().enable_io().enable_time().build()?;
+    let looked = std::thread::scope(|scope| {
+        let looker = std::thread::Builder::new().name("screen".to_owned()).spawn_scoped(scope, || {
+            use_normal_priority();
+            // Also when it panics: the capture must not go on behind it.
+            let _told = SetOnDrop(&has_looked);
+            look(watch)
+        })?;
+        let until = Until { duration: None, is_over: &|| has_looked.load(Ordering::Relaxed) };
+        let drained = runtime.block_on(drain(&mut capture, &mut fan, &until, &mut |_, _| {}));
+        is_over.store(true, Ordering::Relaxed);
+        let result = looker.join().unwrap_or_else(|panic| std::panic::resume_unwind(panic));
+        drained.map(|()| result)
+    });
+    let mut rest = Vec::new();
+    let losses = capture.stop(&mut rest);
+    fan.feeder.finish(rest);
+    drop(fan);
+    // A panic of the keeper is a bug of ours and goes on as one.
+    keeper.join().unwrap_or_else(|panic| std::panic::resume_unwind(panic));
+    let told = std::mem::take(&mut status.lock().unwrap_or_else(PoisonError::into_inner).told);
+    Ok(Watched { result: looked?, losses, told })
+}
+
+fn spawn_keeper(
+    keeper: Keeper,
+    queue: Receiver<Vec<Item>>,
+    orders: Receiver<Order>,
+) -> io::Result<std::thread::JoinHandle<()>> {
+    std::thread::Builder::new().name("keeper".to_owned()).spawn(move || {
+        use_normal_priority();
+        keeper.run(&queue, &orders);
+    })
+}
+
+struct SetOnDrop<'a>(&'a AtomicBool);
+
+impl Drop for SetOnDrop<'_> {
+    fn drop(&mut self) {
+        self.0.store(true, Ordering::Relaxed);
+    }
+}
