@@ -9,7 +9,7 @@ use std::time::{Duration, Instant};
 use portable_pty::{Child, CommandBuilder, MasterPty, PtySize, native_pty_system};
 
 /// Far longer than anything takes, on a machine that has much else to do.
-const DEADLINE: Duration = Duration::from_mins(1);
+const DEADLINE: Duration = Duration::from_mins(2);
 
 pub(crate) struct Terminal {
     screen: vt100::Parser,
@@ -94,6 +94,11 @@ impl Terminal {
 
     pub(crate) fn wait_for(&mut self, text: &str) {
         self.wait_until(&format!("`{text}`"), |terminal| terminal.text().contains(text));
+        self.show();
+    }
+
+    /// Keeps the screen in the output of the test.
+    pub(crate) fn show(&self) {
         println!("{}\n{}", "─".repeat(40), self.text());
     }
 

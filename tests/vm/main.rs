@@ -13,6 +13,7 @@
 //! faults       what a user can do wrong, and what the sentence says
 //! modules      modules and tables that come, go and change
 //! fidelity     the model of a log foresees what the kernel answers
+//! live         the screen, in a terminal: what was done is read off it
 //! disk_format  logs on a device: a kernel reads ours, we read its
 //! ```
 #![expect(clippy::print_stdout, reason = "a test that cannot run says so on stdout, where the harness reads it")]
@@ -23,7 +24,12 @@ mod disk_format;
 mod faults;
 mod fidelity;
 mod kill;
+mod live;
 mod modules;
 mod overflow;
 mod storm;
 mod support;
+#[path = "../terminal/terminal.rs"]
+#[expect(dead_code, reason = "some of it is for tests of replays")]
+#[expect(clippy::unwrap_used, reason = "a test that cannot go on panics, and a panic has a place")]
+mod terminal;

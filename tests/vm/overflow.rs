@@ -57,6 +57,7 @@ fn capture(probe: ProbeChoice, only: &[&str], ready: &Sender<()>, stopped: &Rece
         wishes: Wishes { probe, io: true, reads: false, only },
         ring_bytes: RING_BYTES,
         bpf_log: false,
+        keeps_file_access: false,
         command_line: Vec::new(),
     };
     let mut capture = Capture::start(&options).unwrap_or_else(|error| panic!("{error}"));

@@ -16,6 +16,16 @@ pub const SAMPLES_MAX: usize = 512;
 /// First distance of samples, short enough for graphs of a trace of a second.
 pub const RESOLUTION_NS: u64 = 10_000_000;
 
+/// Distance of samples of a running capture, which keeps the latest ones: these graphs end now and go back four minutes.
+pub const LIVE_RESOLUTION_NS: u64 = 500_000_000;
+
+/// How far graphs of a running capture go back.
+pub const LIVE_SPAN_NS: u64 = 240_000_000_000;
+const _: () = assert!(LIVE_SPAN_NS / LIVE_RESOLUTION_NS <= SAMPLES_MAX as u64 - SAMPLES_DROPPED as u64);
+
+/// Samples that make room at once.
+const SAMPLES_DROPPED: usize = SAMPLES_MAX / 16;
+
 /// Rates are of this much time before the playhead, or of as much as there is.
 pub const RATE_WINDOW_NS: u64 = 10_000_000_000;
 
@@ -32,15 +42,30 @@ pub struct History {
     names: Vec<String>,
     samples: Vec<Sample>,
     resolution_ns: u64,
+    /// The oldest samples go, and the distance stays.
+    is_sliding: bool,
+    /// Some have gone.
+    has_slid: bool,
 }
 
 impl Default for History {
     fn default() -> Self {
-        Self { names: Vec::new(), samples: Vec::new(), resolution_ns: RESOLUTION_NS }
+        Self {
+            names: Vec::new(),
+            samples: Vec::new(),
+            resolution_ns: RESOLUTION_NS,
+            is_sliding: false,
+            has_slid: false,
+        }
     }
 }
 
 impl History {
+    /// A history that keeps the latest time.
+    pub fn sliding() -> Self {
+        Self { resolution_ns: LIVE_RESOLUTION_NS, is_sliding: true, ..Self::default() }
+    }
+
     /// Distance of samples at least.
     pub fn resolution_ns(&self) -> u64 {
         self.resolution_ns
@@ -67,7 +92,10 @@ impl History {
             }
         }
         self.samples.push(Sample { time_ns, devices });
-        if self.samples.len() >= SAMPLES_MAX {
+        if self.samples.len() >= SAMPLES_MAX && self.is_sliding {
+            self.samples.drain(..SAMPLES_DROPPED);
+            self.has_slid = true;
+        } else if self.samples.len() >= SAMPLES_MAX {
             let mut place = 0;
             self.samples.retain(|_| {
                 place += 1;
@@ -118,8 +146,9 @@ impl History {
         };
         let grown = |point: usize| {
             let (end_ns, end) = self.at(place, time_of(point + 1))?;
-            // Before the first sample everything was nothing.
-            let (begin_ns, begin) = self.at(place, time_of(point)).unwrap_or((first_ns, Counters::default()));
+            // Before the first sample everything was nothing, unless that sample has gone.
+            let nothing = || (!self.has_slid).then(|| (first_ns, Counters::default()));
+            let (begin_ns, begin) = self.at(place, time_of(point)).or_else(nothing)?;
             let ns = end_ns.saturating_sub(begin_ns);
             let over = |of: fn(&Counters) -> u64| of(&end).saturating_sub(of(&begin));
             match of {
@@ -161,5 +190,45 @@ fn counters_of(device: &DeviceSnapshot) -> Counters {
         writes_ended: ended.map_or(0, |latency| latency.latency_count),
         recovered: device.recovery.regions_recovered,
         copied_bytes: device.recovery.copied_bytes,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::{Counters, History, LIVE_RESOLUTION_NS, LIVE_SPAN_NS, SAMPLES_MAX, Series};
+
+    /// A mirror with a thousand marks a second, for that long.
+    fn steady(mut history: History, end_ns: u64) -> History {
+        let step = history.resolution_ns();
+        for time_ns in (0..=end_ns).step_by(usize::try_from(step).unwrap()) {
+            let counters = Counters { marks: time_ns / 1_000_000, ..Counters::default() };
+            history.offer(time_ns, vec![("m".to_owned(), counters)]);
+        }
+        history
+    }
+
+    fn marks(history: &History, span: (u64, u64)) -> Vec<Option<f64>> {
+        history.series("m", span, 16, Series::PerSecond(|counters| counters.marks))
+    }
+
+    #[test]
+    fn a_history_that_slides_keeps_the_latest_time_at_the_same_resolution() {
+        let end_ns = 1000 * LIVE_SPAN_NS / 100;
+        let history = steady(History::sliding(), end_ns);
+        assert_eq!(history.resolution_ns(), LIVE_RESOLUTION_NS);
+        assert!(history.samples.len() <= SAMPLES_MAX);
+        let seen = marks(&history, (end_ns - LIVE_SPAN_NS, end_ns));
+        assert!(seen.iter().all(|rate| rate.is_some_and(|rate| (rate - 1000.0).abs() < 1.0)), "{seen:?}");
+        // Of what has gone, nothing is known: not a jump from nothing.
+        let seen = marks(&history, (0, end_ns));
+        assert_eq!(seen[0], None);
+        assert!(seen.iter().flatten().all(|rate| *rate < 1100.0), "{seen:?}");
+    }
+
+    #[test]
+    fn the_other_one_keeps_everything_more_coarsely() {
+        let history = steady(History::default(), 60_000_000_000);
+        let seen = marks(&history, (0, 60_000_000_000));
+        assert!(seen.iter().all(|rate| rate.is_some_and(|rate| (rate - 1000.0).abs() < 60.0)), "{seen:?}");
     }
 }

@@ -10,6 +10,7 @@
 //! Whatever is shown, every item is folded as it comes, so that going back to now costs nothing.
 
 use super::frame::{Frame, LiveState, Pace, RecordingFrame, WhatIfState};
+use super::history::History;
 use super::replay::Replay;
 use super::screen::Screen;
 use super::source::{Open, Source, TOP, Travel, Wants};
@@ -101,7 +102,7 @@ impl<F: Feed> Live<F> {
             origin,
             now: origin,
             mode: Mode::Now,
-            frame: Frame { live: Some(LiveState::default()), ..frame },
+            frame: Frame { live: Some(LiveState::default()), history: History::sliding(), ..frame },
             what_if: None,
             what_if_age_ns: 0,
             told: Vec::new(),
@@ -249,8 +250,7 @@ impl<F: Feed> Source for Live<F> {
     fn travel(&mut self, travel: Travel) {
         match (&mut self.mode, travel) {
             (Mode::Now, Travel::PlayPause) => self.stand_still(),
-            (Mode::Now, Travel::End | Travel::Faster(_)) => {}
-            (Mode::Still(_), Travel::Faster(_)) => {}
+            (Mode::Now, Travel::End) | (Mode::Now | Mode::Still(_), Travel::Faster(_)) => {}
             (Mode::Still(_), Travel::PlayPause | Travel::End) | (Mode::Past(_), Travel::End) => self.go_live(),
             (Mode::Now | Mode::Still(_), travel) => self.go_back(travel),
             (Mode::Past(past), Travel::PlayPause) if past.replay.frame().clock.pace == Pace::AtEnd => self.go_live(),

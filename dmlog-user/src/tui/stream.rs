@@ -81,7 +81,7 @@ mod tests {
         stream.push(mark(1000));
         stream.tell(None, MonoNs(0), &mut lines);
         assert_eq!((lines.len(), lines[0].time_ns, lines[LINES_MAX - 1].time_ns), (LINES_MAX, 501, 1000));
-        let filter = Regex::new("region=[0-9]00 ?").unwrap();
+        let filter = Regex::new("region=[0-9]+00( |$)").unwrap();
         stream.tell(Some(&filter), MonoNs(0), &mut lines);
         let times: Vec<u64> = lines.iter().map(|line| line.time_ns).collect();
         assert_eq!(times[..10], [100, 200, 300, 400, 500, 600, 700, 800, 900, 1000], "{lines:?}");

@@ -45,6 +45,7 @@ pub(crate) struct Mirror {
     kind: LogKind,
     /// First of its three ram disks: two legs and the log device.
     first_disk: u32,
+    log_device: String,
 }
 
 /// Loads what mirrors need.
@@ -63,8 +64,14 @@ impl Mirror {
 
     /// The same with another length.
     pub(crate) fn create_of(name: &str, kind: LogKind, slot: u32, sectors: u64) -> Self {
+        let log_device = format!("/dev/ram{}", 3 * slot + 2);
+        Self::create_with_log(name, kind, slot, sectors, &log_device)
+    }
+
+    /// The same with another log device, which is on top of the slot's.
+    pub(crate) fn create_with_log(name: &str, kind: LogKind, slot: u32, sectors: u64, log_device: &str) -> Self {
         prepare();
-        let mirror = Self { name: name.to_owned(), kind, first_disk: 3 * slot };
+        let mirror = Self { name: name.to_owned(), kind, first_disk: 3 * slot, log_device: log_device.to_owned() };
         mirror.erase_log();
         create_device(name, &mirror.table(sectors));
         mirror
@@ -72,18 +79,18 @@ impl Mirror {
 
     /// A table of this mirror.
     pub(crate) fn table(&self, sectors: u64) -> String {
-        let (a, b, log) = (self.first_disk, self.first_disk + 1, self.first_disk + 2);
+        let (a, b, log) = (self.first_disk, self.first_disk + 1, &self.log_device);
         let log = match self.kind {
             LogKind::Core => format!("core 1 {REGION_SECTORS}"),
-            LogKind::Disk => format!("disk 2 /dev/ram{log} {REGION_SECTORS}"),
+            LogKind::Disk => format!("disk 2 {log} {REGION_SECTORS}"),
         };
         format!("0 {sectors} mirror {log} 2 /dev/ram{a} 0 /dev/ram{b} 0 1 handle_errors")
     }
 
     /// A blank log means that every region has to be copied.
     fn erase_log(&self) {
-        let path = format!("/dev/ram{}", self.first_disk + 2);
-        let written = OpenOptions::new().write(true).open(&path).and_then(|mut device| {
+        let path = &self.log_device;
+        let written = OpenOptions::new().write(true).open(path).and_then(|mut device| {
             device.write_all(&vec![0; 64 << 10])?;
             device.sync_all()
         });

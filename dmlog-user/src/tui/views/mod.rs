@@ -18,6 +18,7 @@ use ratatui::layout::Rect;
 
 use self::regions::MapChoice;
 use super::frame::Frame;
+use super::history::LIVE_SPAN_NS;
 use super::page::Page;
 use super::screen::Screen;
 use super::theme::{Theme, Tone};
@@ -44,9 +45,14 @@ impl Context<'_> {
         self.frame.device(self.device)
     }
 
-    /// From the first event to now.
+    /// From the first event to now. Of a running capture, only as far back as its graphs go; there, time goes on where
+    /// nothing happens.
     pub fn span(&self) -> (u64, u64) {
         let window = &self.frame.snapshot.window;
+        if self.frame.live.is_some() {
+            let last_ns = self.frame.clock.now_ns.max(window.first_ns);
+            return (window.first_ns.max(last_ns.saturating_sub(LIVE_SPAN_NS)), last_ns);
+        }
         (window.first_ns, window.last_ns.max(window.first_ns))
     }
 }
