@@ -42,11 +42,11 @@ const FAST: &str = "norandmaps nokaslr mitigations=off rcupdate.rcu_expedited=1"
 #[derive(Debug)]
 pub(crate) struct Running {
     child: Child,
-    /// The first serial port's other direction; absent in a shell.
+    /// The first serial port's other direction; absent where somebody sits at the terminal.
     keyboard: Option<ChildStdin>,
-    /// Kernel messages; absent in a shell.
+    /// Kernel messages; absent there too.
     pub(crate) kernel_console: Option<ChildStdout>,
-    /// Output of the script; absent in a shell, where the terminal has it.
+    /// Output of the script; absent there too: the terminal has it.
     pub(crate) script_console: Option<UnixStream>,
 }
 
@@ -108,7 +108,7 @@ pub(crate) fn start(
     command.args(["-device", "virtio-9p-pci,fsdev=out,mount_tag=out", "-device", "virtio-rng-pci"]);
     let missing = || format!("`{QEMU}` did not start; run `cargo xtask setup` to install it");
     match spec.start {
-        Start::Shell => {
+        Start::Terminal(_) => {
             command.arg("-serial").arg(format!("file:{}", escaped(log))).args(["-serial", "mon:stdio"]);
             let child = command.spawn().with_context(missing)?;
             Ok(Running { child, keyboard: None, kernel_console: None, script_console: None })

@@ -98,7 +98,7 @@ fn spec(args: &GuestArgs) -> Result<GuestSpec> {
     };
     let mut spec = GuestSpec::new(&args.kernel, &args.kernel, &script);
     if args.shell {
-        spec.start = Start::Shell;
+        spec.start = Start::Terminal("exec sh\n".to_owned());
     }
     for pair in &args.file {
         spec.files.push(parse_file(pair)?);

@@ -44,7 +44,7 @@ enum Port {
 
 /// Reads until the machine has a verdict or ends, or a limit is reached; then the machine is ended.
 pub(crate) fn watch(machine: &mut Running, spec: &GuestSpec, log: &Path) -> Result<Seen> {
-    if let Start::Shell = spec.start {
+    if let Start::Terminal(_) = spec.start {
         machine.end_within(spec.limits.total)?;
         return Ok(Seen { verdict: Verdict::Left, output: Vec::new(), tail: Vec::new() });
     }

@@ -34,8 +34,9 @@ if ! mount -t 9p -o trans=virtio,version=9p2000.L,msize=262144 out /out; then
     poweroff -f
 fi
 cd /root
-if [ -e /dmlog/shell ]; then
-    setsid cttyhack sh < /dev/ttyS1 > /dev/ttyS1 2>&1
+if [ -e /dmlog/terminal ]; then
+    stty -F /dev/ttyS1 sane
+    setsid cttyhack sh /dmlog/terminal < /dev/ttyS1 > /dev/ttyS1 2>&1
 else
     sh /dmlog/script
 fi

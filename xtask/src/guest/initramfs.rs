@@ -40,7 +40,7 @@ pub(crate) fn write(kernel: &Kernel, files: &[GuestFile], start: &Start, target:
     }
     match start {
         Start::Script(text) => tree.file("/dmlog/script", text.clone().into_bytes(), 0o755),
-        Start::Shell => tree.file("/dmlog/shell", Vec::new(), 0o644),
+        Start::Terminal(text) => tree.file("/dmlog/terminal", text.clone().into_bytes(), 0o755),
     }
     let mut file = fs::File::create(target).with_context(|| format!("`{}` cannot be written", target.display()))?;
     let bytes = fs::read(&base).with_context(|| format!("`{}` cannot be read", base.display()))?;

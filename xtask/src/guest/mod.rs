@@ -65,8 +65,8 @@ pub(crate) struct GuestSpec {
 pub(crate) enum Start {
     /// Runs the text with busybox `sh`, as root, in `/root`; its exit code is the verdict.
     Script(String),
-    /// Gives the terminal a shell.
-    Shell,
+    /// Runs the text the same way, with the terminal of this process for its own.
+    Terminal(String),
 }
 
 /// A file of the host at a path in the guest.

@@ -32,7 +32,7 @@ impl fmt::Display for Verdict {
             Self::Silent(seconds) => write!(f, "hung: no output for {seconds} s"),
             Self::TimedOut(seconds) => write!(f, "was still running after {seconds} s"),
             Self::Vanished => write!(f, "ended without a verdict"),
-            Self::Left => write!(f, "was left by its shell"),
+            Self::Left => write!(f, "was left"),
         }
     }
 }
