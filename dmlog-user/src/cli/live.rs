@@ -72,7 +72,12 @@ pub fn run(args: &Args) -> Result<Exit, Failure> {
         if let Some(target) = target {
             watch.record(target);
         }
-        look(watch, args, &settings)
+        let result = look(watch, args, &settings);
+        if stderr().is_terminal() {
+            // The kernel waits for every CPU at each of the probes.
+            let _ = writeln!(stderr(), "dmlog-top: detaching from the kernel");
+        }
+        result
     });
     let Watched { result, losses, told } =
         watched.map_err(|error| Failure::new(Exit::CaptureFailed, anyhow!("the capture cannot run: {error}")))?;

@@ -36,7 +36,7 @@ fi
 cd /root
 if [ -e /dmlog/terminal ]; then
     stty -F /dev/ttyS1 sane
-    setsid cttyhack sh /dmlog/terminal < /dev/ttyS1 > /dev/ttyS1 2>&1
+    setsid -c sh /dmlog/terminal < /dev/ttyS1 > /dev/ttyS1 2>&1
 else
     sh /dmlog/script
 fi
