@@ -13,6 +13,7 @@ use super::snapshot::name_of;
 use crate::analysis::flush::KIND_NAMES;
 use crate::analysis::geometry::Geometry;
 use crate::analysis::latency::Latency;
+use crate::analysis::spread::Spread;
 use crate::event::ids::LogId;
 
 /// Cells of a map at most: more than any screen has.
@@ -77,6 +78,21 @@ pub struct FlushSpread {
     /// Pairs of the shortest duration of a step in nanoseconds, a power of two, and how many were in it; only steps that
     /// have any.
     pub steps: Vec<(u64, u64)>,
+    /// The same in finer steps.
+    pub fine: Spread,
+    /// What 50 %, 90 %, 99 %, 99.9 % and 99.99 % of them do not exceed, in nanoseconds.
+    pub percentiles_ns: [u64; 5],
+}
+
+/// A mirror at one moment, to be kept or not.
+#[derive(Clone, Debug)]
+pub struct Sampled<'a> {
+    /// Its name.
+    pub name: String,
+    /// Its counters.
+    pub counters: Counters,
+    /// How long its flushes took, in the order of [`KIND_NAMES`].
+    pub flushes: [Option<&'a Latency>; KIND_NAMES.len()],
 }
 
 /// Counters of one mirror since the start of the stream.
@@ -107,10 +123,15 @@ pub struct Counters {
 }
 
 impl Session {
-    /// Counters of every mirror that a snapshot tells of, by name: a cheap sample of how things go on.
-    pub fn counters(&self) -> Vec<(String, Counters)> {
+    /// Counters of every mirror that a snapshot tells of: a cheap sample of how things go on.
+    pub fn counters(&self) -> Vec<Sampled<'_>> {
         let told = self.devices.iter().filter(|device| device.identity().is_some() || device.ops.events() > 0);
-        told.map(|device| (name_of(device), Counters::of(device))).collect()
+        let sampled = told.map(|device| {
+            let mut latencies = device.flushes.latencies();
+            let flushes = std::array::from_fn(|_| latencies.next());
+            Sampled { name: name_of(device), counters: Counters::of(device), flushes }
+        });
+        sampled.collect()
     }
 
     /// The device of a row of the snapshot, counted as there.
@@ -124,8 +145,11 @@ impl Session {
     pub fn flush_spread(&self, row: usize) -> Vec<FlushSpread> {
         let Some((_, device)) = self.device_of_row(row) else { return Vec::new() };
         let kinds = KIND_NAMES.iter().zip(device.flushes.latencies());
-        let spreads = kinds.map(|(kind, latency)| FlushSpread { kind, steps: latency.octaves() });
-        spreads.filter(|spread| !spread.steps.is_empty()).collect()
+        let spreads = kinds.filter_map(|(kind, latency)| {
+            let (steps, fine) = (latency.octaves(), latency.spread());
+            Some(FlushSpread { kind, steps, fine, percentiles_ns: latency.percentiles()? })
+        });
+        spreads.collect()
     }
 
     /// Number of regions of the target that [`region_map`](Self::region_map) shows.

@@ -215,6 +215,9 @@ impl App {
             Action::Jump => self.overlay = Overlay::Prompt(Prompt::new(Asked::Time, "")),
             Action::Travel(travel) => return Some(Command::Travel(travel)),
             Action::Zoom(closer) => self.zoom(closer, frame),
+            Action::Measure if self.screen == Screen::Flushes => {
+                self.map.flush_kind = (self.map.flush_kind + 1) % frame.spread.len().max(1);
+            }
             Action::Measure => self.map.measure = self.map.measure.next(),
             Action::Export => return self.export(frame),
             Action::Mouse => {

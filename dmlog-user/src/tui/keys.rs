@@ -89,6 +89,8 @@ enum When {
     /// Where rows can be filtered.
     Filters,
     Map,
+    /// Where a map can show something else.
+    Measures,
     Opens,
     /// Where there are several mirrors and the screen is about one.
     Devices,
@@ -102,6 +104,7 @@ impl When {
             Self::Sorts => !matches!(screen, Screen::Regions | Screen::Events),
             Self::Filters => screen != Screen::Regions,
             Self::Map => screen == Screen::Regions,
+            Self::Measures => matches!(screen, Screen::Regions | Screen::Flushes),
             Self::Opens => matches!(screen, Screen::Mirrors | Screen::Recovery | Screen::Regions | Screen::Flushes),
             Self::Devices => screen.is_of_one_device() && frame.snapshot.devices.len() > 1,
         }
@@ -231,8 +234,8 @@ pub static KEYS: &[Binding] = &[
     key(
         chars!['m'],
         Action::Measure,
-        When::Map,
-        [CHOICE, "map of marks, re-marks, bytes, dirty, out of sync", "measure"],
+        When::Measures,
+        [CHOICE, "map of marks, re-marks, bytes, dirty, out of sync; of each kind of flush", "measure"],
     ),
     key(
         chars![' '],

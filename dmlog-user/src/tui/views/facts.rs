@@ -14,6 +14,9 @@ use crate::tui::theme::Tone;
 /// Columns of a graph of a mirror's whole time.
 pub const GRAPH_LABEL: usize = 18;
 
+/// Characters of the highest value behind it.
+pub const GRAPH_HIGHEST: usize = 18;
+
 /// How a mirror is, in a word, and whether that is good.
 pub fn health(device: &DeviceSnapshot) -> (String, Tone) {
     let failures = &device.failures;
@@ -76,16 +79,29 @@ pub fn graph(
     series: Series,
     spell: impl Fn(f64) -> String,
 ) -> Vec<Piece> {
-    const HIGHEST: usize = 18;
-    let width = usize::from(if context.area.width >= 110 { context.area.width * 11 / 20 } else { context.area.width });
-    let points = width.saturating_sub(GRAPH_LABEL + HIGHEST).clamp(8, 120);
+    let points = width(context).saturating_sub(GRAPH_LABEL + GRAPH_HIGHEST).clamp(8, 120);
     let values = context.frame.history.series(&device.name, context.span(), points, series);
+    graph_of(context, label, &values, spell)
+}
+
+/// A graph of values, with a label before and the highest value behind.
+pub fn graph_of(
+    context: &Context<'_>,
+    label: &str,
+    values: &[Option<f64>],
+    spell: impl Fn(f64) -> String,
+) -> Vec<Piece> {
     let highest = values.iter().flatten().copied().fold(0.0, f64::max);
     vec![
         piece(format!("{label:<GRAPH_LABEL$}"), Tone::Dim),
-        piece(context.theme.spark(&values), Tone::Graph),
+        piece(context.theme.spark(values), Tone::Graph),
         plain(format!(" max {}", spell(highest))),
     ]
+}
+
+/// Characters that a part in the first column of a page has.
+pub fn width(context: &Context<'_>) -> usize {
+    usize::from(if context.area.width >= 110 { context.area.width * 11 / 20 } else { context.area.width })
 }
 
 /// Rate of a counter in the window before now.

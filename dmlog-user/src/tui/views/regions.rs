@@ -85,6 +85,8 @@ pub struct MapChoice {
     pub zoom: Option<(u64, u64)>,
     /// What a cell shows.
     pub measure: Measure,
+    /// Which kind of flush the map over time shows: its place among those that there are.
+    pub flush_kind: usize,
 }
 
 /// Columns and lines that the map has room for.
