@@ -132,7 +132,7 @@ impl App {
         let context = Context { frame, device, theme: self.theme, area, map: self.map };
         let mut page = match (&self.overlay, context.chosen()) {
             (Overlay::Help, _) => return super::help::page(self.screen, frame),
-            (Overlay::Flush(place), Some(device)) => return views::flush::page(device, *place),
+            (Overlay::Flush(place), Some(device)) => return views::flush::page(&context, device, *place),
             _ => views::page(self.screen, &context),
         };
         if let Some(grid) = page.main_mut() {
