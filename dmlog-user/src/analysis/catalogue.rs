@@ -161,6 +161,10 @@ metrics! {
 
     HANDED_OUT "regions_handed_out" Count "handed out";
     RECOVERED "regions_recovered" Count "recovered";
+    FAILED_WRITES "failed_writes" Count "writes failed";
+    FAILED_FLUSHES "failed_flushes" Count "flushes failed";
+    FAILED_COPIES "failed_copies" Count "copies failed";
+    FAILED_READS "failed_reads" Count "reads failed";
     RECOVERY_FAILED "regions_failed" Count "failed";
     COPIES "copies" Count "copies";
     COPY_ERRORS "copy_errors" Count "copies with errors";
