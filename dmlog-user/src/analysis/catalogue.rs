@@ -171,6 +171,8 @@ metrics! {
     COPIED_BYTES "copied_bytes" Bytes "copied";
     RECOVERY_ACTIVE "active_ns" Nanoseconds "active";
     REGIONS_RATE "regions_per_s" PerSecond "regions per s";
+    COPYING_REGION "copying_region" Index "being copied";
+    COPYING_SINCE "copying_since_ns" Nanoseconds "copied since";
     RECOVERY_START "first_start_ns" Nanoseconds "first start";
     RECOVERY_END "last_end_ns" Nanoseconds "last end";
     TIME_LEFT "time_left_ns" Nanoseconds "time left";
