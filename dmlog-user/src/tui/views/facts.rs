@@ -2,6 +2,7 @@
 
 use super::Context;
 use crate::analysis::latency::LatencySummary;
+use crate::analysis::over_time::{SeriesSummary, SlotTimes};
 use crate::analysis::processes::ProcessName;
 use crate::export::number::{count, duration, harmless};
 use crate::session::look::Counters;
@@ -97,6 +98,28 @@ pub fn graph_of(
         piece(context.theme.spark(values), Tone::Graph),
         plain(format!(" max {}", spell(highest))),
     ]
+}
+
+/// The highest values of a series of a mirror in `points` steps of its whole time; `None` where it was not known.
+pub fn highest_over_time(
+    context: &Context<'_>,
+    slots: SlotTimes,
+    series: &SeriesSummary,
+    points: usize,
+) -> Vec<Option<f64>> {
+    let (first_ns, last_ns) = context.span();
+    let Some(start_ns) = slots.slots_start_ns.filter(|_| slots.slot_ns > 0) else { return vec![None; points] };
+    let slot_of = |point: usize| {
+        let part = u128::from(last_ns - first_ns) * point as u128 / points.max(1) as u128;
+        let time_ns = first_ns.saturating_add(u64::try_from(part).unwrap_or(u64::MAX));
+        usize::try_from(time_ns.saturating_sub(start_ns) / slots.slot_ns).unwrap_or(usize::MAX)
+    };
+    let highest = |point: usize| {
+        let (begin, end) = (slot_of(point), slot_of(point + 1).max(slot_of(point) + 1));
+        let within = series.slots.iter().take(end).skip(begin).flatten();
+        within.map(|slot| slot.max).max().map(|max| max as f64)
+    };
+    (0..points).map(highest).collect()
 }
 
 /// Characters that a part in the first column of a page has.
