@@ -13,8 +13,9 @@ use super::snapshot::name_of;
 use crate::analysis::flush::KIND_NAMES;
 use crate::analysis::geometry::Geometry;
 use crate::analysis::latency::Latency;
+use crate::analysis::processes::ProcessName;
 use crate::analysis::spread::Spread;
-use crate::event::ids::LogId;
+use crate::event::ids::{LogId, MonoNs};
 
 /// Cells of a map at most: more than any screen has.
 pub const CELLS_MAX: usize = 1 << 16;
@@ -28,6 +29,8 @@ pub struct Run {
     pub per_cell: u64,
     /// Cells at most.
     pub cells: usize,
+    /// The region that is looked at.
+    pub cursor: u64,
 }
 
 /// Regions of one mirror target, by equal runs.
@@ -43,6 +46,19 @@ pub struct RegionMap {
     pub per_cell: u64,
     /// The cells, in order.
     pub cells: Vec<RegionCell>,
+    /// The cell with the region that is looked at.
+    pub cursor: CursorCell,
+}
+
+/// More of one cell.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct CursorCell {
+    /// Processes that wrote its regions most.
+    pub writers: Vec<ProcessName>,
+    /// For how long the first of those has been dirty that are; `None` if none is, as far as marks were seen.
+    pub dirty_for_ns: Option<u64>,
+    /// How long ago the latest clear was of those that were cleared last.
+    pub cleared_ago_ns: Option<u64>,
 }
 
 /// What happened to a run of regions, and how they are now.
@@ -195,7 +211,16 @@ impl Session {
                 begin = end;
             }
         }
-        Some(RegionMap { geometry: shown.geometry, region_count, first: run.first, per_cell, cells })
+        let now_ns = self.window.origin().0.saturating_add(self.window.covered().1.0);
+        let ago_ns = |time: MonoNs| now_ns.saturating_sub(time.0);
+        let begin = run.cursor.saturating_sub(run.first) / per_cell * per_cell + run.first;
+        let under = shown.regions.run(begin, per_cell, &device.processes);
+        let cursor = CursorCell {
+            writers: under.writers,
+            dirty_for_ns: under.dirty_since.map(ago_ns),
+            cleared_ago_ns: under.cleared.map(ago_ns),
+        };
+        Some(RegionMap { geometry: shown.geometry, region_count, first: run.first, per_cell, cells, cursor })
     }
 
     /// The newest log instance of a target.

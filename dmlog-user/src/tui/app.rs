@@ -122,6 +122,7 @@ impl App {
             device: self.device.clone(),
             zoom: self.map.zoom,
             cells: columns * lines,
+            cursor: self.map.cursor,
             filter: self.tables[Screen::Events.place()].choice.filter.clone(),
         }
     }
