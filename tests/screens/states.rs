@@ -78,6 +78,11 @@ fn a_leg_failed() {
 }
 
 #[test]
+fn writes_of_a_failed_leg() {
+    check(Stage::of_case("failing_leg.scn"), "state_failed_leg_writes", "4");
+}
+
+#[test]
 fn events_of_a_failed_leg() {
     check(Stage::of_case("failing_leg.scn"), "state_failed_leg_events", "7");
 }

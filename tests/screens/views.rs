@@ -37,6 +37,16 @@ fn one_slow_flush() {
 }
 
 #[test]
+fn a_slow_flush_of_the_legs() {
+    check("disk-6.12.dmlog", "disk_flush_of_legs", "3<Enter>");
+}
+
+#[test]
+fn cleaned_only_flushes_over_time() {
+    check("disk-6.12.dmlog", "disk_flushes_cleaned", "3m");
+}
+
+#[test]
 fn disk_log_writes() {
     check("disk-6.12.dmlog", "disk_writes", "4");
 }

@@ -1,6 +1,12 @@
 //! The terminal is given back, however the program ends, and while it is stopped.
 
+use dmlog_user::tui::terminal::Guard;
+use ratatui::widgets::Paragraph;
+
 use crate::terminal::Terminal;
+
+/// Set where this program runs itself in a terminal, to panic there.
+const PANIC: &str = "DMLOG_TEST_PANIC";
 
 /// What a terminal is like in which a shell can be used.
 fn assert_usable(terminal: &mut Terminal) {
@@ -52,4 +58,23 @@ fn while_it_is_stopped() {
     terminal.press("q");
     assert_eq!(terminal.exit(), Some(0));
     assert_usable(&mut terminal);
+}
+
+#[test]
+fn after_a_panic_while_it_draws() {
+    if std::env::var_os(PANIC).is_some() {
+        let mut guard = Guard::enter(true).unwrap();
+        guard.terminal.draw(|frame| frame.render_widget(Paragraph::new("drawn"), frame.area())).unwrap();
+        guard.terminal.draw(|_frame| panic!("a view that divides by zero")).unwrap();
+    }
+    let itself = std::env::current_exe().unwrap();
+    let test = "restore::after_a_panic_while_it_draws";
+    let script =
+        format!("{PANIC}=1 RUST_BACKTRACE=0 {} --exact {test} --nocapture; echo EXIT=$?; stty -a", itself.display());
+    let mut terminal = Terminal::shell(&script, "xterm-256color", (80, 24));
+    assert_eq!(terminal.exit(), Some(101));
+    assert!(terminal.written().contains("drawn"), "it had the screen:\n{}", terminal.written());
+    assert_usable(&mut terminal);
+    let (_, after) = terminal.written().split_once("a view that divides by zero").unwrap();
+    assert!(!after.contains("\u{1b}[?1049"), "nothing goes over what it told: {}", after.escape_debug());
 }

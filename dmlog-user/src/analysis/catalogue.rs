@@ -161,12 +161,18 @@ metrics! {
 
     HANDED_OUT "regions_handed_out" Count "handed out";
     RECOVERED "regions_recovered" Count "recovered";
+    FAILED_WRITES "failed_writes" Count "writes failed";
+    FAILED_FLUSHES "failed_flushes" Count "flushes failed";
+    FAILED_COPIES "failed_copies" Count "copies failed";
+    FAILED_READS "failed_reads" Count "reads failed";
     RECOVERY_FAILED "regions_failed" Count "failed";
     COPIES "copies" Count "copies";
     COPY_ERRORS "copy_errors" Count "copies with errors";
     COPIED_BYTES "copied_bytes" Bytes "copied";
     RECOVERY_ACTIVE "active_ns" Nanoseconds "active";
     REGIONS_RATE "regions_per_s" PerSecond "regions per s";
+    COPYING_REGION "copying_region" Index "being copied";
+    COPYING_SINCE "copying_since_ns" Nanoseconds "copied since";
     RECOVERY_START "first_start_ns" Nanoseconds "first start";
     RECOVERY_END "last_end_ns" Nanoseconds "last end";
     TIME_LEFT "time_left_ns" Nanoseconds "time left";

@@ -85,12 +85,17 @@ const RECOVERY_ERROR: usize = 15;
 const IO_ERROR: usize = 16;
 const RESUME_ERROR: usize = 17;
 
+/// What can fail on a leg.
+const LEG_FAILURES: usize = 5;
+
 /// Failures of one device.
 #[derive(Clone, Debug, Default)]
 pub struct Failures {
     kinds: [Seen; KINDS.len()],
-    /// By leg: failures that `fail_mirror` reported, and writes that failed on it.
+    /// By leg: failures that `fail_mirror` reported.
     legs: [Seen; LEGS],
+    /// The same by leg and what failed: a write, a flush, recovery, a read, or something that this version does not know.
+    legs_by_kind: [[u64; LEG_FAILURES]; LEGS],
     regions: Vec<u64>,
 }
 
@@ -112,10 +117,12 @@ impl Failures {
                 self.name_region(call.region());
             }
             kind::FAIL_MIRROR => {
-                self.add(usize::try_from(result).map_or(4, |kind| kind.min(4)), time, 0);
-                let leg = call.arg().and_then(|leg| usize::try_from(leg).ok());
-                if let Some(leg) = leg.and_then(|leg| self.legs.get_mut(leg)) {
-                    leg.at(time, 0);
+                let kind = usize::try_from(result).map_or(4, |kind| kind.min(4));
+                self.add(kind, time, 0);
+                let leg = call.arg().and_then(|leg| usize::try_from(leg).ok()).filter(|leg| *leg < LEGS);
+                if let Some(leg) = leg {
+                    self.legs[leg].at(time, 0);
+                    self.legs_by_kind[leg][kind] += 1;
                 }
             }
             kind::HOLD_BIO => self.add(HELD_BIO, time, 0),
@@ -159,6 +166,9 @@ impl Failures {
         for (ours, theirs) in self.legs.iter_mut().zip(&other.legs) {
             ours.absorb(theirs);
         }
+        for (ours, theirs) in self.legs_by_kind.as_flattened_mut().iter_mut().zip(other.legs_by_kind.as_flattened()) {
+            *ours += theirs;
+        }
         for region in &other.regions {
             self.name_region(Some(Region(*region)));
         }
@@ -167,7 +177,18 @@ impl Failures {
     /// What is told of the failures; times from `origin`.
     pub fn summary(&self, origin: MonoNs) -> FailureSummary {
         let kinds = KINDS.iter().zip(&self.kinds).filter(|(_, seen)| seen.count > 0);
-        let legs = (0..).zip(&self.legs).filter(|(_, seen)| seen.count > 0);
+        let legs = (0..).zip(self.legs.iter().zip(&self.legs_by_kind)).filter(|(_, (seen, _))| seen.count > 0);
+        let leg_of = |(leg, (seen, by_kind)): (u64, (&Seen, &[u64; LEG_FAILURES]))| {
+            let [writes, flushes, copies, reads, _] = *by_kind;
+            FailedLeg {
+                leg,
+                count: seen.count,
+                failed_writes: writes,
+                failed_flushes: flushes,
+                failed_copies: copies,
+                failed_reads: reads,
+            }
+        };
         FailureSummary {
             kinds: kinds
                 .map(|(&(kind, meaning), seen)| FailureKind {
@@ -179,7 +200,7 @@ impl Failures {
                     last_error: seen.last_error,
                 })
                 .collect(),
-            failed_legs: legs.map(|(leg, seen)| FailedLeg { leg, count: seen.count }).collect(),
+            failed_legs: legs.map(leg_of).collect(),
             out_of_sync_regions: self.regions.clone(),
         }
     }
@@ -229,6 +250,14 @@ pub struct FailedLeg {
     pub leg: u64,
     /// How often.
     pub count: u64,
+    /// How often on a write.
+    pub failed_writes: u64,
+    /// How often on a flush.
+    pub failed_flushes: u64,
+    /// How often in recovery.
+    pub failed_copies: u64,
+    /// How often on a read.
+    pub failed_reads: u64,
 }
 
 #[cfg(test)]
@@ -276,7 +305,11 @@ mod tests {
                 ("io_error", 1, 750, 750, 10),
             ]
         );
-        assert_eq!(summary.failed_legs.iter().map(|l| (l.leg, l.count)).collect::<Vec<_>>(), [(1, 2)]);
+        let legs = summary
+            .failed_legs
+            .iter()
+            .map(|l| (l.leg, l.count, l.failed_writes, l.failed_flushes, l.failed_copies, l.failed_reads));
+        assert_eq!(legs.collect::<Vec<_>>(), [(1, 2, 1, 0, 1, 0)]);
     }
 
     #[test]

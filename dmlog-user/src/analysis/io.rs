@@ -91,41 +91,52 @@ impl Io {
         self.ends_without_entry += 1;
     }
 
-    /// A bio is over: `latency_ns` after it entered, at `time`. `timeline` is that of the device it entered.
-    pub fn end(&mut self, pending: &Pending, time: MonoNs, latency_ns: u64, status: i32, timeline: &Timeline) {
+    /// A bio is over: `latency_ns` after it entered, at `time`. `timeline` is that of the device it entered. Returns the
+    /// parts of a write, if they are known.
+    pub fn end(
+        &mut self,
+        pending: &Pending,
+        time: MonoNs,
+        latency_ns: u64,
+        status: i32,
+        timeline: &Timeline,
+    ) -> Option<[u64; PART_NAMES.len()]> {
         let counters = &mut self.by_kind[kind_index(pending.kind)];
         counters.ended += 1;
         counters.errors += u64::from(status != 0);
         counters.latency.record(latency_ns);
-        if pending.kind == IoKind::Write {
-            self.end_write(pending, time, latency_ns, timeline);
-        }
+        if pending.kind == IoKind::Write { self.end_write(pending, time, latency_ns, timeline) } else { None }
     }
 
-    fn end_write(&mut self, pending: &Pending, time: MonoNs, latency_ns: u64, timeline: &Timeline) {
+    fn end_write(
+        &mut self,
+        pending: &Pending,
+        time: MonoNs,
+        latency_ns: u64,
+        timeline: &Timeline,
+    ) -> Option<[u64; PART_NAMES.len()]> {
         let totals = &mut self.wait;
         let picked = pending.picked.map(|(_, position)| position);
         let wait = pending.position.and_then(|entered| timeline.wait(pending.log, pending.entered.0, entered, picked));
         let Some(wait) = wait else {
             totals.not_explained += 1;
-            return;
+            return None;
         };
         let held_ns = wait.dirtied_flush_ns.min(latency_ns);
         totals.measured += 1;
         totals.latency_ns = totals.latency_ns.saturating_add(latency_ns);
         totals.dirtied_flush_ns = totals.dirtied_flush_ns.saturating_add(held_ns);
         totals.waited += u64::from(held_ns > 0);
-        if let (Some((picked, _)), Some(issued)) = (pending.picked, wait.issued) {
-            // Events of other CPUs may come a little out of order; a phase is never negative.
-            let picked_ns = picked.0.clamp(pending.entered.0, time.0.max(pending.entered.0));
-            let issued_ns = issued.0.clamp(picked_ns, time.0.max(picked_ns));
-            totals.phased_latency_ns =
-                totals.phased_latency_ns.saturating_add(time.0.saturating_sub(pending.entered.0));
-            let [pass, flush, legs] = &mut self.parts;
-            pass.record(picked_ns - pending.entered.0);
-            flush.record(issued_ns - picked_ns);
-            legs.record(time.0.saturating_sub(issued_ns));
+        let ((picked, _), issued) = (pending.picked?, wait.issued?);
+        // Events of other CPUs may come a little out of order; a phase is never negative.
+        let picked_ns = picked.0.clamp(pending.entered.0, time.0.max(pending.entered.0));
+        let issued_ns = issued.0.clamp(picked_ns, time.0.max(picked_ns));
+        totals.phased_latency_ns = totals.phased_latency_ns.saturating_add(time.0.saturating_sub(pending.entered.0));
+        let parts = [picked_ns - pending.entered.0, issued_ns - picked_ns, time.0.saturating_sub(issued_ns)];
+        for (latency, part_ns) in self.parts.iter_mut().zip(parts) {
+            latency.record(part_ns);
         }
+        Some(parts)
     }
 
     /// A write stops waiting for the recovery of its region, at which it had been since `since`.

@@ -13,6 +13,8 @@ use std::borrow::Cow;
 use hdrhistogram::Histogram;
 use serde::Serialize;
 
+use super::spread::{Spread, step_of};
+
 /// Longest duration that is told apart: 1000 s. A userspace log resends every 15 s without end and a held write waits
 /// for an administrator, so minutes are real; hours would be a clock that jumped.
 pub const DURATION_NS_MAX: u64 = 1_000_000_000_000;
@@ -230,13 +232,32 @@ impl Latency {
         steps
     }
 
+    /// The same in steps that many moments can be kept of.
+    pub fn spread(&self) -> Spread {
+        let mut spread = Spread::default();
+        // Counted here, for a copy of all buckets would take longer than to look at them.
+        for (bucket, count) in self.counted.iter().flat_map(|counted| counted.buckets()) {
+            spread.add(step_of(self.scale.largest_of(bucket)), count);
+        }
+        for duration_ns in self.recent.iter().take(usize::from(self.recents)) {
+            let bucket = self.scale.bucket(u64::from(*duration_ns));
+            spread.add(step_of(self.scale.largest_of(bucket)), 1);
+        }
+        spread
+    }
+
+    /// The durations that half, 90 %, 99 %, 99.9 % and 99.99 % do not exceed; `None` while there is no duration.
+    pub fn percentiles(&self) -> Option<[u64; 5]> {
+        (self.count() > 0).then(|| self.settled().quantiles(self.scale, [5_000, 9_000, 9_900, 9_990, 9_999]))
+    }
+
     /// Percentiles and bounds; `None` while there is no duration.
     pub fn summary(&self) -> Option<LatencySummary> {
         if self.count() == 0 {
             return None;
         }
         let counted = self.settled();
-        let [p50, p90, p99, p999] = counted.per_mille(self.scale, [500, 900, 990, 999]);
+        let [p50, p90, p99, p999] = counted.quantiles(self.scale, [5_000, 9_000, 9_900, 9_990]);
         Some(LatencySummary {
             latency_count: counted.count,
             latency_ns_min: counted.min_ns,
@@ -324,14 +345,14 @@ impl Counted {
         counts.enumerate().filter(|(_, count)| *count > 0)
     }
 
-    /// The durations that so many of a thousand, in rising order, do not exceed, by nearest rank.
-    fn per_mille<const N: usize>(&self, scale: Scale, ranks: [u64; N]) -> [u64; N] {
+    /// The durations that so many of ten thousand, in rising order, do not exceed, by nearest rank.
+    fn quantiles<const N: usize>(&self, scale: Scale, ranks: [u64; N]) -> [u64; N] {
         let mut counts = self.buckets();
         let (mut seen, mut last) = (0_u64, 0);
         ranks.map(|rank| {
             // As `hdrhistogram` does it, in floating point.
             #[expect(clippy::cast_possible_truncation, clippy::cast_sign_loss, reason = "a part of a count")]
-            let wanted = ((rank as f64 / 1000.0 * self.count as f64).ceil() as u64).max(1);
+            let wanted = ((rank as f64 / 10_000.0 * self.count as f64).ceil() as u64).max(1);
             while seen < wanted
                 && let Some((bucket, count)) = counts.next()
             {
@@ -381,6 +402,11 @@ mod tests {
         values
     }
 
+    /// The end of the bucket of a quantile.
+    fn quantiles_step(histogram: &hdrhistogram::Histogram<u64>, quantile: f64) -> u64 {
+        histogram.value_at_quantile(quantile)
+    }
+
     #[test]
     fn buckets_and_percentiles_are_those_of_hdrhistogram() {
         for (digits, latency) in
@@ -396,8 +422,14 @@ mod tests {
                 let (min, max) = (summary.latency_ns_min, summary.latency_ns_max);
                 let told =
                     [summary.latency_ns_p50, summary.latency_ns_p90, summary.latency_ns_p99, summary.latency_ns_p999];
-                let quantiles = theirs.value_at_quantiles([0.5, 0.9, 0.99, 0.999]);
-                assert_eq!(told.to_vec(), quantiles.map(|v| v.clamp(min, max)).collect::<Vec<_>>(), "{n}");
+                let quantiles = theirs.value_at_quantiles([0.5, 0.9, 0.99, 0.999, 0.9999]);
+                let quantiles: Vec<u64> = quantiles.map(|v| v.clamp(min, max)).collect();
+                assert_eq!(told.to_vec(), quantiles[..4], "{n}");
+                assert_eq!(ours.percentiles().unwrap().to_vec(), quantiles, "{n}");
+                let by_step = ours.spread();
+                let octaves = ours.octaves().into_iter().map(|(_, count)| count).sum::<u64>();
+                assert_eq!(by_step.steps().map(|(_, count)| count).sum::<u64>(), octaves);
+                assert_eq!(by_step.percentile(99), Some(super::step_of(quantiles_step(&theirs, 0.99))), "{n}");
                 let steps = |histogram: &hdrhistogram::Histogram<u64>| {
                     let steps = histogram.iter_recorded();
                     steps.map(|step| (step.value_iterated_to(), step.count_at_value())).collect::<Vec<_>>()

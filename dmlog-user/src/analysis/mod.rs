@@ -1,6 +1,6 @@
 //! L2: numbers out of events.
 //!
-//! One file per question: how often and how long ([`ops`]), flushes by kind ([`flush`]) and the slow ones ([`slow_flush`]), what writes waited for
+//! One file per question: how often and how long ([`ops`], [`spread`]), flushes by kind ([`flush`]) and the slow ones ([`slow_flush`]), what writes waited for
 //! ([`timeline`], [`io`]), which regions ([`regions`], placed by [`geometry`]), how
 //! many of them are dirty and what a crash would cost ([`occupancy`], [`over_time`]), for how long ([`churn`]), who ([`processes`]), recovery
 //! ([`recovery`]), what failed (`outcome`, [`failures`]), the log daemon ([`consults`]), what is missing ([`losses`]), other settings ([`whatif`]).
@@ -28,6 +28,7 @@ pub mod processes;
 pub mod recovery;
 pub mod regions;
 pub mod slow_flush;
+pub mod spread;
 #[cfg(test)]
 pub(crate) mod testing;
 pub mod timeline;

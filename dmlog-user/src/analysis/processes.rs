@@ -5,6 +5,7 @@
 use rustc_hash::FxHashMap;
 use serde::Serialize;
 
+use super::io::PART_NAMES;
 use super::latency::{Latency, LatencySummary};
 use crate::event::op::{Bio, IoKind};
 
@@ -29,6 +30,9 @@ struct ProcessCounters {
     writes: u64,
     write_bytes: u64,
     write_latency: Latency,
+    /// Writes of which all parts are known, and how long these took together, in the order of [`PART_NAMES`].
+    split: u64,
+    parts_ns: [u64; PART_NAMES.len()],
 }
 
 /// Processes of one device.
@@ -49,7 +53,18 @@ impl Default for Processes {
 impl ProcessCounters {
     fn new(tgid: u32, comm: String) -> Self {
         let write_latency = Latency::of_many();
-        Self { tgid, comm, next: NO_MORE, reads: 0, read_bytes: 0, writes: 0, write_bytes: 0, write_latency }
+        Self {
+            tgid,
+            comm,
+            next: NO_MORE,
+            reads: 0,
+            read_bytes: 0,
+            writes: 0,
+            write_bytes: 0,
+            write_latency,
+            split: 0,
+            parts_ns: [0; PART_NAMES.len()],
+        }
     }
 
     fn is(&self, tgid: u32, comm: &str) -> bool {
@@ -62,6 +77,10 @@ impl ProcessCounters {
         self.writes += other.writes;
         self.write_bytes += other.write_bytes;
         self.write_latency.absorb(&other.write_latency);
+        self.split += other.split;
+        for (ours, theirs) in self.parts_ns.iter_mut().zip(other.parts_ns) {
+            *ours = ours.saturating_add(theirs);
+        }
     }
 }
 
@@ -89,10 +108,15 @@ impl Processes {
         self.number(bio.tgid, bio.comm)
     }
 
-    /// A write is over.
-    pub fn end_write(&mut self, number: u32, latency_ns: u64) {
-        if let Some(row) = self.rows.get_mut(number as usize) {
-            row.write_latency.record(latency_ns);
+    /// A write is over; `parts_ns` is how long its parts took, if that is known.
+    pub fn end_write(&mut self, number: u32, latency_ns: u64, parts_ns: Option<[u64; PART_NAMES.len()]>) {
+        let Some(row) = self.rows.get_mut(number as usize) else { return };
+        row.write_latency.record(latency_ns);
+        if let Some(parts_ns) = parts_ns {
+            row.split += 1;
+            for (sum, part_ns) in row.parts_ns.iter_mut().zip(parts_ns) {
+                *sum = sum.saturating_add(part_ns);
+            }
         }
     }
 
@@ -180,7 +204,7 @@ pub struct ProcessName {
 }
 
 /// What is told of the processes of a device.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+#[derive(Clone, Debug, PartialEq, Serialize)]
 pub struct ProcessTable {
     /// Processes that have counts of their own.
     pub process_count: u64,
@@ -191,7 +215,7 @@ pub struct ProcessTable {
 }
 
 /// What is told of one process.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+#[derive(Clone, Debug, PartialEq, Serialize)]
 pub struct ProcessSummary {
     /// Command name.
     pub comm: String,
@@ -208,11 +232,25 @@ pub struct ProcessSummary {
     /// Latency of the writes that have ended, with two digits.
     #[serde(flatten)]
     pub write_latency: Option<LatencySummary>,
+    /// Writes of which all three parts below are known; the shares are of their latencies.
+    pub writes_split: u64,
+    /// Share from entry until a pass of the worker picked the write up.
+    pub pass_wait_ratio: Option<f64>,
+    /// Share from there until the flush of that pass was over.
+    pub flush_wait_ratio: Option<f64>,
+    /// Share from there until the end: the legs.
+    pub legs_ratio: Option<f64>,
 }
 
 impl ProcessSummary {
     fn of(row: &ProcessCounters) -> Self {
+        let all_ns = row.parts_ns.iter().fold(0, |sum: u64, part_ns| sum.saturating_add(*part_ns));
+        let [pass, flush, legs] = row.parts_ns.map(|part_ns| (all_ns > 0).then(|| part_ns as f64 / all_ns as f64));
         Self {
+            writes_split: row.split,
+            pass_wait_ratio: pass,
+            flush_wait_ratio: flush,
+            legs_ratio: legs,
             comm: row.comm.clone(),
             tgid: row.tgid,
             writes: row.writes,
@@ -241,12 +279,16 @@ mod tests {
         let dd = processes.enter(&io(10, "dd", 4096), IoKind::Write);
         assert_ne!(shell, dd);
         assert_eq!(processes.enter(&io(10, "sh", 512), IoKind::Read), shell);
-        processes.end_write(dd, 2_000);
+        processes.end_write(dd, 2_000, Some([500, 0, 1_500]));
+        processes.end_write(dd, 2_000, None);
         let table = processes.summary(10);
         let rows: Vec<_> = table.rows.iter().map(|r| (r.comm.as_str(), r.writes, r.reads, r.write_bytes)).collect();
         assert_eq!(rows, [("dd", 1, 0, 4096), ("sh", 1, 1, 512)]);
         assert_eq!(table.rows[0].write_latency.unwrap().latency_ns_p50, 2_000);
         assert_eq!(table.other, None);
+        let of = |row: &super::ProcessSummary| (row.writes_split, row.pass_wait_ratio, row.legs_ratio);
+        assert_eq!(of(&table.rows[0]), (1, Some(0.25), Some(0.75)));
+        assert_eq!(of(&table.rows[1]), (0, None, None));
     }
 
     #[test]

@@ -50,8 +50,8 @@ struct LegWrites {
 /// Writes that had the legs for rivals: those that came or went while a region was being copied.
 #[derive(Clone, Debug)]
 struct Rivals {
-    /// Since when a region is being copied.
-    copying_since: Option<MonoNs>,
+    /// Since when a region is being copied, and which one, if that could be read.
+    copying: Option<(MonoNs, Option<Region>)>,
     copying_ns: u64,
     writes: u64,
     bytes: u64,
@@ -75,7 +75,7 @@ impl Default for Recovery {
             read_errors: 0,
             read_bytes: 0,
             written: [LegWrites::default(); WRITTEN_LEGS_MAX],
-            rivals: Rivals { copying_since: None, copying_ns: 0, writes: 0, bytes: 0, latency: Latency::of_device() },
+            rivals: Rivals { copying: None, copying_ns: 0, writes: 0, bytes: 0, latency: Latency::of_device() },
         }
     }
 }
@@ -93,15 +93,15 @@ impl Recovery {
     }
 
     /// kcopyd begins with a region.
-    pub fn copy(&mut self, time: MonoNs) {
-        self.rivals.copying_since = Some(time);
+    pub fn copy(&mut self, region: Option<Region>, time: MonoNs) {
+        self.rivals.copying = Some((time, region));
     }
 
     /// kcopyd is done with a region.
     pub fn copied(&mut self, copy: &Copied, geometry: &Geometry) {
         let Copied { region, time, took_ns, read_failed, write_errors } = *copy;
         self.copies += 1;
-        let since = self.rivals.copying_since.take();
+        let since = self.rivals.copying.take().map(|(since, _)| since);
         if let Some(took_ns) = took_ns.or_else(|| Some(time.0.saturating_sub(since?.0))) {
             self.rivals.copying_ns = self.rivals.copying_ns.saturating_add(took_ns);
         }
@@ -133,7 +133,7 @@ impl Recovery {
     /// Whether a region is being copied.
     #[inline]
     pub fn is_copying(&self) -> bool {
-        self.rivals.copying_since.is_some()
+        self.rivals.copying.is_some()
     }
 
     /// A write has entered while a region is being copied.
@@ -229,6 +229,8 @@ impl Recovery {
                 // More are left than there are if regions were lost twice.
                 regions.saturating_sub(left) as f64 / regions as f64
             }),
+            copying_region: self.rivals.copying.and_then(|(_, region)| region).map(|region| region.0),
+            copying_since_ns: self.rivals.copying.map(|(since, _)| since.0.saturating_sub(origin.0)),
             legs: self.legs(legs.unwrap_or(0)),
             competition: self.rivals.summary(write_latency),
             latency: self.copy_latency.summary(),
@@ -368,6 +370,10 @@ pub struct RecoverySummary {
     pub regions_left: Option<u64>,
     /// Share of the regions that is in sync.
     pub progress_ratio: Option<f64>,
+    /// The region that is being copied at the end; `None` without one, and where it could not be read.
+    pub copying_region: Option<u64>,
+    /// Since when, from the start of the trace. There is one copy of a mirror at a time at most.
+    pub copying_since_ns: Option<u64>,
     /// Reads and writes of each leg.
     pub legs: Vec<RecoveryLeg>,
     /// Writes that met recovery at the legs.
@@ -493,8 +499,10 @@ mod tests {
     fn writes_compete_while_a_region_is_copied() {
         let mut recovery = Recovery::default();
         assert!(!recovery.is_copying());
-        recovery.copy(MonoNs(100 * MS));
+        recovery.copy(Some(Region(7)), MonoNs(100 * MS));
         assert!(recovery.is_copying());
+        let copying = recovery.summary(MonoNs(40 * MS), &MirrorFacts::default());
+        assert_eq!((copying.copying_region, copying.copying_since_ns), (Some(7), Some(60 * MS)));
         recovery.enter_rival(4096);
         recovery.end_rival(30 * MS);
         let copied = Copied { region: None, time: MonoNs(300 * MS), took_ns: None, read_failed: true, write_errors: 0 };

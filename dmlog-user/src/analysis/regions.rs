@@ -241,15 +241,48 @@ impl Regions {
 
     /// Place of a region's counters, made if there is room.
     fn place(&mut self, region: Region, budget: &mut usize) -> Option<usize> {
+        match self.known_place(region) {
+            Some(place) => Some(place),
+            None => self.add(region, budget),
+        }
+    }
+
+    /// Place of a region's counters, if it has some.
+    #[inline]
+    fn known_place(&self, region: Region) -> Option<usize> {
         let known = if region.0 < DENSE_REGIONS {
             let index = usize::try_from(region.0).ok()?;
             self.dense.get(index).copied().filter(|&place| place != NOT_TRACKED)
         } else {
             self.sparse.get(&region.0).copied()
         };
-        match known {
-            Some(place) => Some(place as usize),
-            None => self.add(region, budget),
+        known.map(|place| place as usize)
+    }
+
+    /// Who wrote a run of regions most, and what became of its regions last; costs a walk over them.
+    pub fn run(&self, first: u64, regions: u64, processes: &Processes) -> RunSummary {
+        let last = first.saturating_add(regions.saturating_sub(1));
+        let mut writers = Writers::default();
+        let (mut dirty_since, mut cleared): (Option<u64>, Option<u64>) = (None, None);
+        let mut add = |counters: &RegionCounters| {
+            writers.absorb(&counters.writers, |number| number);
+            match counters.life {
+                Life::Unseen => {}
+                Life::Dirty => dirty_since = [dirty_since, Some(counters.since_ns)].into_iter().flatten().min(),
+                Life::Cleared => cleared = cleared.max(Some(counters.since_ns)),
+            }
+        };
+        if regions <= self.counters.len() as u64 {
+            let places = (first..=last).filter_map(|region| self.known_place(Region(region)));
+            places.for_each(|place| add(&self.counters[place]));
+        } else {
+            let is_within = |(_, region): &(&RegionCounters, &u64)| (first..=last).contains(*region);
+            self.counters.iter().zip(&self.numbers).filter(is_within).for_each(|(counters, _)| add(counters));
+        }
+        RunSummary {
+            writers: writers.processes().map(|number| processes.name_of(number.into())).collect(),
+            dirty_since: dirty_since.map(MonoNs),
+            cleared: cleared.map(MonoNs),
         }
     }
 
@@ -270,6 +303,17 @@ impl Regions {
         self.numbers.push(region.0);
         Some(place as usize)
     }
+}
+
+/// What is told of some regions side by side.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct RunSummary {
+    /// Processes that wrote them most, as of one region.
+    pub writers: Vec<ProcessName>,
+    /// Since when the first of those is dirty that are; `None` if none is, as far as it was seen.
+    pub dirty_since: Option<MonoNs>,
+    /// The latest clear of those that were cleared last.
+    pub cleared: Option<MonoNs>,
 }
 
 /// Totals over all regions of a device.

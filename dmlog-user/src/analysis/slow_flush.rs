@@ -43,6 +43,14 @@ struct Kept {
 struct Waiter {
     process: u32,
     writes: u32,
+    longest_wait_ns: u64,
+}
+
+impl Waiter {
+    fn summary(&self, processes: &Processes) -> FlushWaiter {
+        let Self { process, writes, longest_wait_ns } = *self;
+        FlushWaiter { process: processes.name_of(process), writes, longest_wait_ns }
+    }
 }
 
 /// The slowest flushes of one device.
@@ -86,7 +94,11 @@ impl Kept {
         self.longest_wait_ns = self.longest_wait_ns.max(wait_ns);
         let is_its = |waiter: &&mut Waiter| waiter.writes == 0 || waiter.process == write.process;
         if let Some(waiter) = self.waiters.iter_mut().find(is_its) {
-            *waiter = Waiter { process: write.process, writes: waiter.writes.saturating_add(1) };
+            *waiter = Waiter {
+                process: write.process,
+                writes: waiter.writes.saturating_add(1),
+                longest_wait_ns: waiter.longest_wait_ns.max(wait_ns),
+            };
         }
     }
 }
@@ -207,7 +219,19 @@ pub struct SlowFlush {
     /// The longest of their waits for it.
     pub longest_wait_ns: u64,
     /// Processes of these writes, most writes first; at most [`WAITERS_MAX`], those that came first.
-    pub waiters: Vec<ProcessName>,
+    pub waiters: Vec<FlushWaiter>,
+}
+
+/// A process whose writes waited for a flush.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+pub struct FlushWaiter {
+    /// Which one.
+    #[serde(flatten)]
+    pub process: ProcessName,
+    /// How many of its writes did.
+    pub writes: u32,
+    /// The longest of their waits.
+    pub longest_wait_ns: u64,
 }
 
 impl SlowFlush {
@@ -232,7 +256,7 @@ impl SlowFlush {
             first_regions: flush.carried.first_regions().to_vec(),
             writes_waited: kept.writes,
             longest_wait_ns: kept.longest_wait_ns,
-            waiters: waiters.map(|waiter| processes.name_of(waiter.process)).collect(),
+            waiters: waiters.map(|waiter| waiter.summary(processes)).collect(),
         }
     }
 }
@@ -314,5 +338,8 @@ mod tests {
         let rows: Vec<_> = told(&slow, 9).iter().map(|row| (row.writes_waited, row.longest_wait_ns)).collect();
         // By duration: the second, the first, the third.
         assert_eq!(rows, [(2, 800), (3, 500), (0, 0)]);
+        let waiters = &told(&slow, 9)[1].waiters;
+        let waiters: Vec<_> = waiters.iter().map(|waiter| (waiter.writes, waiter.longest_wait_ns)).collect();
+        assert_eq!(waiters, [(2, 500), (1, 300)], "of the first flush, most writes first");
     }
 }

@@ -339,7 +339,7 @@ impl Device {
 
     /// A bio that entered this device is over.
     pub fn end(&mut self, pending: &Pending, time: MonoNs, latency_ns: u64, status: i32) {
-        self.io.end(pending, time, latency_ns, status, &self.timeline);
+        let parts_ns = self.io.end(pending, time, latency_ns, status, &self.timeline);
         if pending.kind == IoKind::Write {
             if let Some(position) = pending.position
                 && self.flushes.slowest.has_since(position.next())
@@ -348,7 +348,7 @@ impl Device {
                 let Pending { entered, process, .. } = *pending;
                 self.flushes.slowest.wait(&WriteSeen { entered, first: position.next(), own, ended: time, process });
             }
-            self.processes.end_write(pending.process, latency_ns);
+            self.processes.end_write(pending.process, latency_ns, parts_ns);
             if self.recovery.is_copying() {
                 self.recovery.end_rival(latency_ns);
             }

@@ -13,7 +13,9 @@ use super::snapshot::name_of;
 use crate::analysis::flush::KIND_NAMES;
 use crate::analysis::geometry::Geometry;
 use crate::analysis::latency::Latency;
-use crate::event::ids::LogId;
+use crate::analysis::processes::ProcessName;
+use crate::analysis::spread::Spread;
+use crate::event::ids::{LogId, MonoNs};
 
 /// Cells of a map at most: more than any screen has.
 pub const CELLS_MAX: usize = 1 << 16;
@@ -27,6 +29,8 @@ pub struct Run {
     pub per_cell: u64,
     /// Cells at most.
     pub cells: usize,
+    /// The region that is looked at.
+    pub cursor: u64,
 }
 
 /// Regions of one mirror target, by equal runs.
@@ -42,6 +46,19 @@ pub struct RegionMap {
     pub per_cell: u64,
     /// The cells, in order.
     pub cells: Vec<RegionCell>,
+    /// The cell with the region that is looked at.
+    pub cursor: CursorCell,
+}
+
+/// More of one cell.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct CursorCell {
+    /// Processes that wrote its regions most.
+    pub writers: Vec<ProcessName>,
+    /// For how long the first of those has been dirty that are; `None` if none is, as far as marks were seen.
+    pub dirty_for_ns: Option<u64>,
+    /// How long ago the latest clear was of those that were cleared last.
+    pub cleared_ago_ns: Option<u64>,
 }
 
 /// What happened to a run of regions, and how they are now.
@@ -77,6 +94,21 @@ pub struct FlushSpread {
     /// Pairs of the shortest duration of a step in nanoseconds, a power of two, and how many were in it; only steps that
     /// have any.
     pub steps: Vec<(u64, u64)>,
+    /// The same in finer steps.
+    pub fine: Spread,
+    /// What 50 %, 90 %, 99 %, 99.9 % and 99.99 % of them do not exceed, in nanoseconds.
+    pub percentiles_ns: [u64; 5],
+}
+
+/// A mirror at one moment, to be kept or not.
+#[derive(Clone, Debug)]
+pub struct Sampled<'a> {
+    /// Its name.
+    pub name: String,
+    /// Its counters.
+    pub counters: Counters,
+    /// How long its flushes took, in the order of [`KIND_NAMES`].
+    pub flushes: [Option<&'a Latency>; KIND_NAMES.len()],
 }
 
 /// Counters of one mirror since the start of the stream.
@@ -107,10 +139,15 @@ pub struct Counters {
 }
 
 impl Session {
-    /// Counters of every mirror that a snapshot tells of, by name: a cheap sample of how things go on.
-    pub fn counters(&self) -> Vec<(String, Counters)> {
+    /// Counters of every mirror that a snapshot tells of: a cheap sample of how things go on.
+    pub fn counters(&self) -> Vec<Sampled<'_>> {
         let told = self.devices.iter().filter(|device| device.identity().is_some() || device.ops.events() > 0);
-        told.map(|device| (name_of(device), Counters::of(device))).collect()
+        let sampled = told.map(|device| {
+            let mut latencies = device.flushes.latencies();
+            let flushes = std::array::from_fn(|_| latencies.next());
+            Sampled { name: name_of(device), counters: Counters::of(device), flushes }
+        });
+        sampled.collect()
     }
 
     /// The device of a row of the snapshot, counted as there.
@@ -124,8 +161,11 @@ impl Session {
     pub fn flush_spread(&self, row: usize) -> Vec<FlushSpread> {
         let Some((_, device)) = self.device_of_row(row) else { return Vec::new() };
         let kinds = KIND_NAMES.iter().zip(device.flushes.latencies());
-        let spreads = kinds.map(|(kind, latency)| FlushSpread { kind, steps: latency.octaves() });
-        spreads.filter(|spread| !spread.steps.is_empty()).collect()
+        let spreads = kinds.filter_map(|(kind, latency)| {
+            let (steps, fine) = (latency.octaves(), latency.spread());
+            Some(FlushSpread { kind, steps, fine, percentiles_ns: latency.percentiles()? })
+        });
+        spreads.collect()
     }
 
     /// Number of regions of the target that [`region_map`](Self::region_map) shows.
@@ -171,7 +211,16 @@ impl Session {
                 begin = end;
             }
         }
-        Some(RegionMap { geometry: shown.geometry, region_count, first: run.first, per_cell, cells })
+        let now_ns = self.window.origin().0.saturating_add(self.window.covered().1.0);
+        let ago_ns = |time: MonoNs| now_ns.saturating_sub(time.0);
+        let begin = run.cursor.saturating_sub(run.first) / per_cell * per_cell + run.first;
+        let under = shown.regions.run(begin, per_cell, &device.processes);
+        let cursor = CursorCell {
+            writers: under.writers,
+            dirty_for_ns: under.dirty_since.map(ago_ns),
+            cleared_ago_ns: under.cleared.map(ago_ns),
+        };
+        Some(RegionMap { geometry: shown.geometry, region_count, first: run.first, per_cell, cells, cursor })
     }
 
     /// The newest log instance of a target.

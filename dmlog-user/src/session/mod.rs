@@ -228,7 +228,7 @@ impl Session {
                 }
             }
             kind::RH_RECOVERY_END if inside => device.recovery.end(call.time, call.arg != 0),
-            kind::RECOVER if inside => device.recovery.copy(call.time),
+            kind::RECOVER if inside => device.recovery.copy(call.region(), call.time),
             kind::RECOVERY_COMPLETE if inside => {
                 let geometry = *device.geometry(log.target);
                 let copied = Copied {

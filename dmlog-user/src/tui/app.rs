@@ -124,6 +124,7 @@ impl App {
             device: self.device.clone(),
             zoom: self.map.zoom,
             cells: columns * lines,
+            cursor: self.map.cursor,
             filter: self.tables[Screen::Events.place()].choice.filter.clone(),
         }
     }
@@ -134,7 +135,7 @@ impl App {
         let context = Context { frame, device, theme: self.theme, area, map: self.map };
         let mut page = match (&self.overlay, context.chosen()) {
             (Overlay::Help, _) => return super::help::page(self.screen, frame),
-            (Overlay::Flush(place), Some(device)) => return views::flush::page(device, *place),
+            (Overlay::Flush(place), Some(device)) => return views::flush::page(&context, device, *place),
             _ => views::page(self.screen, &context),
         };
         if let Some(grid) = page.main_mut() {
@@ -217,6 +218,9 @@ impl App {
             Action::Jump => self.overlay = Overlay::Prompt(Prompt::new(Asked::Time, "")),
             Action::Travel(travel) => return Some(Command::Travel(travel)),
             Action::Zoom(closer) => self.zoom(closer, frame),
+            Action::Measure if self.screen == Screen::Flushes => {
+                self.map.flush_kind = (self.map.flush_kind + 1) % frame.spread.len().max(1);
+            }
             Action::Measure => self.map.measure = self.map.measure.next(),
             Action::Export => return self.export(frame),
             Action::Mouse => {

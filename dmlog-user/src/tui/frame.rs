@@ -161,7 +161,12 @@ impl Frame {
 fn run(region_count: Option<u64>, wants: &Wants) -> Run {
     let cells = wants.cells.max(1);
     match wants.zoom {
-        Some((first, per_cell)) => Run { first, per_cell, cells },
-        None => Run { first: 0, per_cell: region_count.unwrap_or(1).div_ceil(cells as u64).max(1), cells },
+        Some((first, per_cell)) => Run { first, per_cell, cells, cursor: wants.cursor },
+        None => Run {
+            first: 0,
+            per_cell: region_count.unwrap_or(1).div_ceil(cells as u64).max(1),
+            cells,
+            cursor: wants.cursor,
+        },
     }
 }

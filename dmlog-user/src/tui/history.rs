@@ -5,9 +5,14 @@
 //!           |     |     |     |          the resolution halves, so that a history of any length takes the same memory
 //! ```
 //!
-//! A sample holds counters since the start of the stream. What happened between two is their difference.
+//! A sample holds counters since the start of the stream, and how the latencies of flushes were spread. What happened between
+//! two is their difference. A spread that has not changed is that of the sample before: a hundred quiet mirrors take little.
 
-use crate::session::look::Counters;
+use std::sync::Arc;
+
+use crate::analysis::flush::KIND_NAMES;
+use crate::analysis::spread::Spread;
+use crate::session::look::{Counters, Sampled};
 use crate::session::snapshot::DeviceSnapshot;
 
 /// Samples that are kept: twice what the widest screen has columns for.
@@ -33,7 +38,29 @@ pub const RATE_WINDOW_NS: u64 = 10_000_000_000;
 struct Sample {
     time_ns: u64,
     /// In the order of `names`; shorter where a mirror had not appeared yet.
-    devices: Vec<Counters>,
+    devices: Vec<Kept>,
+}
+
+/// What is kept of one mirror.
+#[derive(Clone, Debug, Default)]
+struct Kept {
+    counters: Counters,
+    /// In the order of [`KIND_NAMES`]; `None` while there was no flush of the kind.
+    flushes: [Option<Arc<Spread>>; KIND_NAMES.len()],
+}
+
+impl Kept {
+    fn of(sampled: &Sampled<'_>, before: Option<&Self>) -> Self {
+        let mut flushes: [Option<Arc<Spread>>; KIND_NAMES.len()] = Default::default();
+        for (kind, kept) in flushes.iter_mut().enumerate() {
+            let known = before.filter(|before| before.counters.flushes[kind] == sampled.counters.flushes[kind]);
+            *kept = match known.and_then(|before| before.flushes[kind].as_ref()) {
+                Some(same) => Some(Arc::clone(same)),
+                None => sampled.flushes[kind].filter(|l| l.count() > 0).map(|latency| Arc::new(latency.spread())),
+            };
+        }
+        Self { counters: sampled.counters, flushes }
+    }
 }
 
 /// Counters of all mirrors over time.
@@ -77,18 +104,22 @@ impl History {
     }
 
     /// Keeps the counters of all mirrors, if they are far enough behind the last ones.
-    pub fn offer(&mut self, time_ns: u64, counted: Vec<(String, Counters)>) {
+    pub fn offer(&mut self, time_ns: u64, sampled: Vec<Sampled<'_>>) {
         if !self.wants(time_ns) {
             return;
         }
-        let mut devices = vec![Counters::default(); self.names.len()];
-        for (name, counters) in counted {
-            let place = self.names.iter().position(|known| *known == name);
+        let before = self.samples.last();
+        let mut devices = vec![Kept::default(); self.names.len()];
+        for (row, sampled) in sampled.into_iter().enumerate() {
+            // Mirrors come in the same order mostly.
+            let is_there = self.names.get(row).is_some_and(|known| *known == sampled.name);
+            let place = if is_there { Some(row) } else { self.names.iter().position(|known| *known == sampled.name) };
+            let kept = Kept::of(&sampled, place.and_then(|place| before?.devices.get(place)));
             if let Some(place) = place {
-                devices[place] = counters;
+                devices[place] = kept;
             } else {
-                self.names.push(name);
-                devices.push(counters);
+                self.names.push(sampled.name);
+                devices.push(kept);
             }
         }
         self.samples.push(Sample { time_ns, devices });
@@ -108,7 +139,7 @@ impl History {
     /// Counters of a mirror at a time: of the last sample that is not later.
     fn at(&self, place: usize, time_ns: u64) -> Option<(u64, Counters)> {
         let sample = self.samples.get(self.samples.partition_point(|s| s.time_ns <= time_ns).checked_sub(1)?)?;
-        Some((sample.time_ns, sample.devices.get(place).copied().unwrap_or_default()))
+        Some((sample.time_ns, sample.devices.get(place).map(|kept| kept.counters).unwrap_or_default()))
     }
 
     /// How much time rates at `now_ns` are of.
@@ -158,6 +189,52 @@ impl History {
         };
         (0..points).map(grown).collect()
     }
+
+    /// How the latencies of one kind of flush were spread in each of `points` steps from `first_ns` to `last_ns`; `None` where
+    /// nothing is known. `now` is how they are spread at `last_ns`, which is later than the last sample mostly.
+    pub fn spreads(
+        &self,
+        device: &str,
+        kind: usize,
+        span: (u64, u64),
+        points: usize,
+        now: Option<&Spread>,
+    ) -> Vec<Option<Spread>> {
+        let (first_ns, last_ns) = span;
+        let Some(place) = self.names.iter().position(|name| name == device) else { return vec![None; points] };
+        let samples = &self.samples[..self.samples.partition_point(|sample| sample.time_ns <= last_ns)];
+        let of = |sample: &Sample| sample.devices.get(place)?.flushes.get(kind)?.clone();
+        // Number of samples up to a point; one more stands for now.
+        let until = |point: usize| {
+            if point >= points {
+                return samples.len() + usize::from(now.is_some());
+            }
+            let part = u128::from(last_ns.saturating_sub(first_ns)) * point as u128 / points.max(1) as u128;
+            let time_ns = first_ns.saturating_add(u64::try_from(part).unwrap_or(u64::MAX));
+            samples.partition_point(|sample| sample.time_ns <= time_ns)
+        };
+        let spread = |number: usize| match number.checked_sub(1).map(|place| samples.get(place)) {
+            None => None,
+            Some(Some(sample)) => of(sample),
+            Some(None) => now.cloned().map(Arc::new),
+        };
+        let between = |point: usize| {
+            let (begin, mut end) = (until(point), until(point + 1));
+            // Where samples are farther apart than points, a point shows what came between the two around it.
+            end = end.max(begin + 1);
+            if end > samples.len() + usize::from(now.is_some()) {
+                return None;
+            }
+            let end = spread(end)?;
+            let begin = match spread(begin) {
+                // What was before has gone.
+                None if self.has_slid && begin == 0 => return None,
+                begin => begin.unwrap_or_default(),
+            };
+            Some(end.since(&begin))
+        };
+        (0..points).map(between).collect()
+    }
 }
 
 /// What a series is of.
@@ -172,7 +249,7 @@ pub enum Series {
 /// Counters of a mirror, of a snapshot.
 fn counters_of(device: &DeviceSnapshot) -> Counters {
     let mut flushes = [0; 4];
-    for (count, name) in flushes.iter_mut().zip(crate::analysis::flush::KIND_NAMES) {
+    for (count, name) in flushes.iter_mut().zip(KIND_NAMES) {
         *count = device.flush.kind(name).map_or(0, |row| row.count);
     }
     let dirtied = device.flush.kind("dirtied").and_then(|row| row.latency);
@@ -195,14 +272,83 @@ fn counters_of(device: &DeviceSnapshot) -> Counters {
 
 #[cfg(test)]
 mod tests {
-    use super::{Counters, History, LIVE_RESOLUTION_NS, LIVE_SPAN_NS, SAMPLES_MAX, Series};
+    use super::{History, LIVE_RESOLUTION_NS, LIVE_SPAN_NS, RESOLUTION_NS, SAMPLES_MAX, Series};
+    use crate::analysis::latency::Latency;
+    use crate::session::look::{Counters, Sampled};
+
+    fn offer(history: &mut History, time_ns: u64, dirtied: &Latency) {
+        let counters = Counters { flushes: [dirtied.count(), 0, 0, 0], ..Counters::default() };
+        let flushes = [Some(dirtied), None, None, None];
+        history.offer(time_ns, vec![Sampled { name: "vg/lv".to_owned(), counters, flushes }]);
+    }
+
+    /// A flush of a millisecond in every sample, and one of a second in sample 700.
+    fn long() -> (History, Latency, u64) {
+        let (mut history, mut dirtied) = (History::default(), Latency::of_device());
+        for number in 1..=1000 {
+            dirtied.record(if number == 700 { 1_000_000_000 } else { 1_000_000 });
+            offer(&mut history, number * RESOLUTION_NS, &dirtied);
+        }
+        (history, dirtied, 1000 * RESOLUTION_NS)
+    }
+
+    #[test]
+    fn a_history_of_any_length_has_every_flush_in_one_place() {
+        let (history, dirtied, last_ns) = long();
+        assert!(history.samples.len() < SAMPLES_MAX && history.resolution_ns() > RESOLUTION_NS);
+        let now = dirtied.spread();
+        let points = history.spreads("vg/lv", 0, (0, last_ns), 50, Some(&now));
+        let counts: Vec<u64> =
+            points.iter().map(|point| point.as_ref().unwrap().steps().map(|(_, count)| count).sum()).collect();
+        assert_eq!(counts.iter().sum::<u64>(), 1000);
+        let slow = |point: &Option<super::Spread>| point.as_ref().is_some_and(|point| point.steps().count() > 1);
+        let places: Vec<usize> = (0..50).filter(|place| slow(&points[*place])).collect();
+        // 700 of 1000 are 35 of 50; a sample lies up to a resolution behind what it counts.
+        assert!(places == [34] || places == [35], "{places:?}");
+        assert!(history.spreads("vg/lv", 1, (0, last_ns), 3, None).iter().all(Option::is_none));
+        assert!(history.spreads("other", 0, (0, last_ns), 3, None).iter().all(Option::is_none));
+    }
+
+    #[test]
+    fn what_came_after_the_last_sample_is_in_the_last_point() {
+        let (history, mut dirtied, last_ns) = long();
+        dirtied.record(64);
+        let points = history.spreads("vg/lv", 0, (0, last_ns + 5), 50, Some(&dirtied.spread()));
+        assert!(points[49].as_ref().unwrap().steps().any(|(step, _)| step == crate::analysis::spread::step_of(64)));
+        // Back in time nothing is shown that came later.
+        let now = points[0].clone().unwrap();
+        let points = history.spreads("vg/lv", 0, (0, last_ns / 2), 10, Some(&now));
+        assert!(points.iter().flatten().all(|point| point.steps().count() <= 1), "sample 700 comes later");
+    }
+
+    #[test]
+    fn few_samples_fill_many_points() {
+        let (mut history, mut dirtied) = (History::default(), Latency::of_device());
+        for number in 0..3 {
+            dirtied.record(1_000 << number);
+            offer(&mut history, number * RESOLUTION_NS, &dirtied);
+        }
+        let points = history.spreads("vg/lv", 0, (0, 2 * RESOLUTION_NS), 8, None);
+        assert!(points.iter().all(Option::is_some), "{points:?}");
+    }
+
+    #[test]
+    fn a_spread_that_has_not_changed_is_kept_once() {
+        let (mut history, mut dirtied) = (History::default(), Latency::of_device());
+        dirtied.record(1_000);
+        offer(&mut history, 0, &dirtied);
+        offer(&mut history, RESOLUTION_NS, &dirtied);
+        let [first, second] = &history.samples[..] else { panic!("two samples") };
+        let of = |sample: &super::Sample| sample.devices[0].flushes[0].clone().unwrap();
+        assert!(std::sync::Arc::ptr_eq(&of(first), &of(second)));
+    }
 
     /// A mirror with a thousand marks a second, for that long.
     fn steady(mut history: History, end_ns: u64) -> History {
         let step = history.resolution_ns();
         for time_ns in (0..=end_ns).step_by(usize::try_from(step).unwrap()) {
             let counters = Counters { marks: time_ns / 1_000_000, ..Counters::default() };
-            history.offer(time_ns, vec![("m".to_owned(), counters)]);
+            history.offer(time_ns, vec![Sampled { name: "m".to_owned(), counters, flushes: [None; 4] }]);
         }
         history
     }

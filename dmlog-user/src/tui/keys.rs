@@ -93,6 +93,8 @@ enum When {
     Map,
     /// On a running kernel.
     Live,
+    /// Where a map can show something else.
+    Measures,
     Opens,
     /// Where there are several mirrors and the screen is about one.
     Devices,
@@ -107,6 +109,7 @@ impl When {
             Self::Filters => screen != Screen::Regions,
             Self::Map => screen == Screen::Regions,
             Self::Live => frame.live.is_some(),
+            Self::Measures => matches!(screen, Screen::Regions | Screen::Flushes),
             Self::Opens => matches!(screen, Screen::Mirrors | Screen::Recovery | Screen::Regions | Screen::Flushes),
             Self::Devices => screen.is_of_one_device() && frame.snapshot.devices.len() > 1,
         }
@@ -242,8 +245,8 @@ pub static KEYS: &[Binding] = &[
     key(
         chars!['m'],
         Action::Measure,
-        When::Map,
-        [CHOICE, "map of marks, re-marks, bytes, dirty, out of sync", "measure"],
+        When::Measures,
+        [CHOICE, "map of marks, re-marks, bytes, dirty, out of sync; of each kind of flush", "measure"],
     ),
     key(
         chars![' '],

@@ -71,6 +71,8 @@ pub struct Wants {
     pub zoom: Option<(u64, u64)>,
     /// Cells that the map has room for.
     pub cells: usize,
+    /// The region that is looked at.
+    pub cursor: u64,
     /// Only events with a match.
     pub filter: Option<Regex>,
 }

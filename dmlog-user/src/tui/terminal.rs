@@ -165,7 +165,11 @@ impl Drop for Guard {
     }
 }
 
+/// Whether this program has the terminal.
+static IS_TAKEN: AtomicBool = AtomicBool::new(false);
+
 fn take(has_mouse: bool) -> io::Result<()> {
+    IS_TAKEN.store(true, Ordering::Relaxed);
     enable_raw_mode()?;
     execute!(stdout(), EnterAlternateScreen, EnableBracketedPaste)?;
     if has_mouse {
@@ -174,8 +178,12 @@ fn take(has_mouse: bool) -> io::Result<()> {
     Ok(())
 }
 
-/// Gives the terminal back; nothing can be done where that fails.
+/// Gives the terminal back, once: leaving the screen again puts the cursor back to where it was, and what is written then
+/// goes over what a panic has told. Nothing can be done where it fails.
 fn leave() {
+    if !IS_TAKEN.swap(false, Ordering::Relaxed) {
+        return;
+    }
     let _ = execute!(stdout(), DisableMouseCapture, DisableBracketedPaste, LeaveAlternateScreen, Show);
     let _ = disable_raw_mode();
 }

@@ -6,6 +6,7 @@ mod probes;
 mod regions;
 mod replay;
 pub(crate) mod report;
+mod tui;
 
 use std::process::ExitCode;
 
@@ -43,6 +44,8 @@ enum Bench {
     Regions,
     /// Speed and memory of reading and folding a trace, beside blkparse, btt and perf script
     Replay,
+    /// CPU and frames of the screen while a trace plays, and its first frame
+    Tui,
 }
 
 /// How results are printed.
@@ -72,5 +75,6 @@ fn measure(args: &BenchArgs) -> Result<Report> {
         Bench::Probes => probes::measure(&args.kernel),
         Bench::Regions => regions::measure(),
         Bench::Replay => replay::measure(args.events, args.memory),
+        Bench::Tui => tui::measure(),
     }
 }

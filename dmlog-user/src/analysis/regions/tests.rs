@@ -2,7 +2,8 @@ use super::ranking::{By, RANKED_MAX};
 use super::{RE_MARK_NS, Regions};
 use crate::analysis::geometry::Geometry;
 use crate::analysis::processes::Processes;
-use crate::event::ids::{MonoNs, Region};
+use crate::event::ids::{IoId, MonoNs, Region, Sector};
+use crate::event::op::{Bio, IoKind};
 
 const SECOND: u64 = 1_000_000_000;
 
@@ -115,4 +116,29 @@ fn rankings_have_their_own_order() {
         rows.iter().map(|row| row.region).collect::<Vec<_>>()
     };
     assert_eq!((order(By::Marks), order(By::Bytes), order(By::ReMarks)), (vec![1, 2, 3], vec![9, 2], vec![3]));
+}
+
+#[test]
+fn a_run_has_the_writers_and_lives_of_its_regions() {
+    let (mut regions, mut budget) = (Regions::default(), 10);
+    let mut processes = Processes::default();
+    let mut writer = |tgid| {
+        let bio = Bio { io: IoId(1), sector: Sector(0), bytes: 512, opf: 1, tgid, comm: "w" };
+        u16::try_from(processes.enter(&bio, IoKind::Write)).unwrap()
+    };
+    let (one, other) = (writer(10), writer(20));
+    for (region, process) in [(3, one), (4, other), (4, other), (8, one)] {
+        regions.write(Region(region), 512, process, &mut budget);
+        regions.mark(Region(region), MonoNs(region * SECOND), true, &mut budget);
+    }
+    regions.clear(Region(3), MonoNs(9 * SECOND), true, &mut budget);
+    let of = |first, count| {
+        let run = regions.run(first, count, &processes);
+        (run.writers.iter().map(|writer| writer.tgid).collect::<Vec<_>>(), run.dirty_since, run.cleared)
+    };
+    assert_eq!(of(3, 1), (vec![Some(10)], None, Some(MonoNs(9 * SECOND))));
+    assert_eq!(of(3, 2), (vec![Some(20), Some(10)], Some(MonoNs(4 * SECOND)), Some(MonoNs(9 * SECOND))));
+    // Longer than all regions that were seen.
+    assert_eq!(of(4, 1 << 40), (vec![Some(20), Some(10)], Some(MonoNs(4 * SECOND)), None));
+    assert_eq!(of(5, 2), (vec![], None, None));
 }

@@ -64,7 +64,8 @@ fn slow_flushes(slowest: &[SlowFlush], out: &mut String) {
         ]);
         if slow.writes_waited > 0 {
             let longest = duration(slow.longest_wait_ns);
-            waits.row(vec![moment(slow.start_ns), count(slow.writes_waited), longest, names(&slow.waiters)]);
+            let waiters = names(slow.waiters.iter().map(|waiter| &waiter.process));
+            waits.row(vec![moment(slow.start_ns), count(slow.writes_waited), longest, waiters]);
         }
     }
     if !table.is_empty() {

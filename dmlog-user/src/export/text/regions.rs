@@ -107,12 +107,12 @@ fn hot(rows: &[RegionSummary], out: &mut String) {
 }
 
 /// Processes by name, with their ids.
-pub(super) fn names(processes: &[ProcessName]) -> String {
+pub(super) fn names<'a>(processes: impl IntoIterator<Item = &'a ProcessName>) -> String {
     let name = |process: &ProcessName| match process.tgid {
         Some(tgid) => format!("{} {tgid}", harmless(&process.comm)),
         None => harmless(&process.comm),
     };
-    processes.iter().map(name).collect::<Vec<_>>().join(", ")
+    processes.into_iter().map(name).collect::<Vec<_>>().join(", ")
 }
 
 /// How many regions are dirty over time, and what a crash would cost.

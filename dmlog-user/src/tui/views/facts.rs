@@ -2,6 +2,7 @@
 
 use super::Context;
 use crate::analysis::latency::LatencySummary;
+use crate::analysis::over_time::{SeriesSummary, SlotTimes};
 use crate::analysis::processes::ProcessName;
 use crate::export::number::{count, duration, harmless};
 use crate::session::look::Counters;
@@ -13,6 +14,9 @@ use crate::tui::theme::Tone;
 
 /// Columns of a graph of a mirror's whole time.
 pub const GRAPH_LABEL: usize = 18;
+
+/// Characters of the highest value behind it.
+pub const GRAPH_HIGHEST: usize = 18;
 
 /// How a mirror is, in a word, and whether that is good.
 pub fn health(device: &DeviceSnapshot) -> (String, Tone) {
@@ -76,16 +80,51 @@ pub fn graph(
     series: Series,
     spell: impl Fn(f64) -> String,
 ) -> Vec<Piece> {
-    const HIGHEST: usize = 18;
-    let width = usize::from(if context.area.width >= 110 { context.area.width * 11 / 20 } else { context.area.width });
-    let points = width.saturating_sub(GRAPH_LABEL + HIGHEST).clamp(8, 120);
+    let points = width(context).saturating_sub(GRAPH_LABEL + GRAPH_HIGHEST).clamp(8, 120);
     let values = context.frame.history.series(&device.name, context.span(), points, series);
+    graph_of(context, label, &values, spell)
+}
+
+/// A graph of values, with a label before and the highest value behind.
+pub fn graph_of(
+    context: &Context<'_>,
+    label: &str,
+    values: &[Option<f64>],
+    spell: impl Fn(f64) -> String,
+) -> Vec<Piece> {
     let highest = values.iter().flatten().copied().fold(0.0, f64::max);
     vec![
         piece(format!("{label:<GRAPH_LABEL$}"), Tone::Dim),
-        piece(context.theme.spark(&values), Tone::Graph),
+        piece(context.theme.spark(values), Tone::Graph),
         plain(format!(" max {}", spell(highest))),
     ]
+}
+
+/// The highest values of a series of a mirror in `points` steps of its whole time; `None` where it was not known.
+pub fn highest_over_time(
+    context: &Context<'_>,
+    slots: SlotTimes,
+    series: &SeriesSummary,
+    points: usize,
+) -> Vec<Option<f64>> {
+    let (first_ns, last_ns) = context.span();
+    let Some(start_ns) = slots.slots_start_ns.filter(|_| slots.slot_ns > 0) else { return vec![None; points] };
+    let slot_of = |point: usize| {
+        let part = u128::from(last_ns - first_ns) * point as u128 / points.max(1) as u128;
+        let time_ns = first_ns.saturating_add(u64::try_from(part).unwrap_or(u64::MAX));
+        usize::try_from(time_ns.saturating_sub(start_ns) / slots.slot_ns).unwrap_or(usize::MAX)
+    };
+    let highest = |point: usize| {
+        let (begin, end) = (slot_of(point), slot_of(point + 1).max(slot_of(point) + 1));
+        let within = series.slots.iter().take(end).skip(begin).flatten();
+        within.map(|slot| slot.max).max().map(|max| max as f64)
+    };
+    (0..points).map(highest).collect()
+}
+
+/// Characters that a part in the first column of a page has.
+pub fn width(context: &Context<'_>) -> usize {
+    usize::from(if context.area.width >= 110 { context.area.width * 11 / 20 } else { context.area.width })
 }
 
 /// Rate of a counter in the window before now.

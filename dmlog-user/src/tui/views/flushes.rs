@@ -1,7 +1,8 @@
 //! Flushes of a mirror's log: how they are spread by kind, and the slowest.
 
-use super::{Context, facts};
+use super::{Context, facts, heat};
 use crate::export::number::{count, duration, error, moment, per_s};
+use crate::session::look::Counters;
 use crate::session::snapshot::DeviceSnapshot;
 use crate::tui::grid::{Cell, Grid, number, words};
 use crate::tui::history::Series;
@@ -13,11 +14,13 @@ const BAR: usize = 24;
 
 pub(super) fn page(context: &Context<'_>, device: &DeviceSnapshot) -> Page {
     let mut page = Page::default();
-    page.grid(kinds(device));
+    page.grid(kinds(context, device));
     page.gap();
-    let mean = Series::Mean(|c| c.dirtied_ns, |c| c.dirtied_timed);
-    page.line(facts::graph(context, device, "dirtied, mean", mean, facts::mean_duration));
-    page.line(facts::graph(context, device, "dirtied/s", Series::PerSecond(|c| c.flushes[0]), per_s));
+    heat::add(context, device, &mut page);
+    let is_of_core = device.flush.kind("dirtied").is_none();
+    let rate: (&str, fn(&Counters) -> u64) =
+        if is_of_core { ("flushes/s", |c| c.flushes.iter().sum()) } else { ("dirtied/s", |c| c.flushes[0]) };
+    page.line(facts::graph(context, device, rate.0, Series::PerSecond(rate.1), per_s));
     page.gap();
     page.main_grid(slowest(device));
     page.begin_second();
@@ -33,9 +36,20 @@ pub(super) fn page(context: &Context<'_>, device: &DeviceSnapshot) -> Page {
     page
 }
 
-fn kinds(device: &DeviceSnapshot) -> Grid {
-    let mut columns = vec![words("flushes", 0), number("count", 0), number("per s", 6), number("errors", 1)];
-    columns.extend(facts::LATENCY);
+fn kinds(context: &Context<'_>, device: &DeviceSnapshot) -> Grid {
+    let columns = [
+        words("flushes", 0),
+        number("count", 0),
+        number("per s", 8),
+        number("errors", 6),
+        number("p50", 0),
+        number("p90", 3),
+        number("p99", 0),
+        number("p99.9", 4),
+        number("p99.99", 5),
+        number("max", 2),
+        number("mean", 7),
+    ];
     let mut grid = Grid::new("", &columns, "no flush so far");
     for (id, row) in (0..).zip(&device.flush.kinds) {
         let mut cells = vec![
@@ -44,7 +58,11 @@ fn kinds(device: &DeviceSnapshot) -> Grid {
             Cell::float(row.rate_per_s, per_s),
             Cell::of(row.errors, count).bad_unless_zero(),
         ];
-        cells.extend(facts::latency(row.latency.as_ref()));
+        let spread = context.frame.spread.iter().find(|spread| spread.kind == row.kind);
+        let percentiles = (0..5).map(|rank| Cell::maybe(spread.map(|spread| spread.percentiles_ns[rank]), duration));
+        cells.extend(percentiles);
+        cells.push(Cell::maybe(row.latency.map(|latency| latency.latency_ns_max), duration));
+        cells.push(Cell::maybe(row.latency.map(|latency| latency.latency_ns_mean), duration));
         grid.push(id, cells);
     }
     grid

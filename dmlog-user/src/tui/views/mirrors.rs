@@ -24,17 +24,22 @@ pub(super) fn page(context: &Context<'_>) -> Page {
         words("legs", 11),
         words("in sync", 3),
         number("dirty", 3),
+        number("out of sync", 9),
+        number("recovering", 13),
+        number("of regions", 14),
         number("crash copies", 2),
+        words("crash over time", 18),
         number("marks/s", 0),
         number("clears/s", 10),
         number("dirtied/s", 5),
-        number("cleaned/s", 12),
-        number("no-op/s", 13),
-        number("flush p50", 9),
+        number("cleaned/s", 16),
+        number("no-op/s", 17),
+        number("flush p50", 12),
         number("flush p99", 1),
         number("write p99", 2),
         number("log wait", 6),
-        number("re-marks", 14),
+        number("re-marks", 15),
+        number("dirty for, p50", 19),
         number("diverg.", 7),
         words("marks over time", 8),
     ];
@@ -95,6 +100,8 @@ fn row(context: &Context<'_>, device: &DeviceSnapshot) -> Vec<Cell> {
     let per_second = |of| Cell::float(facts::rate(context, device, of), per_s);
     let dirtied = device.flush.kind("dirtied").and_then(|row| row.latency);
     let write = device.io.kind("write").and_then(|row| row.latency);
+    let occupancy = &device.occupancy;
+    let crash = facts::highest_over_time(context, occupancy.slots, &occupancy.resync_bytes, GRAPH);
     let series = Series::PerSecond(|counters| counters.marks);
     let marks = context.frame.history.series(&device.name, context.span(), GRAPH, series);
     vec![
@@ -103,8 +110,12 @@ fn row(context: &Context<'_>, device: &DeviceSnapshot) -> Vec<Cell> {
         Cell::words(log(device)),
         legs(device),
         in_sync(context, device),
-        Cell::maybe(device.occupancy.dirty_regions.last, count),
-        Cell::maybe(device.occupancy.resync_bytes.last, bytes),
+        Cell::maybe(occupancy.dirty_regions.last, count),
+        Cell::maybe(occupancy.not_in_sync_regions.last, count),
+        Cell::maybe(occupancy.recovering_regions.last, count),
+        Cell::maybe(regions(device), count),
+        Cell::maybe(occupancy.resync_bytes.last, bytes),
+        Cell::words(context.theme.spark(&crash)).toned(Tone::Graph),
         per_second(|c| c.marks),
         per_second(|c| c.clears),
         per_second(|c| c.flushes[0]),
@@ -115,9 +126,15 @@ fn row(context: &Context<'_>, device: &DeviceSnapshot) -> Vec<Cell> {
         Cell::maybe(write.map(|latency| latency.latency_ns_p99), duration),
         Cell::maybe_float(device.io.write_wait.dirtied_flush_wait_ratio, ratio),
         Cell::of(device.regions.totals.re_marks, count),
+        Cell::maybe(device.churn.mark_to_clear.map(|latency| latency.latency_ns_p50), duration),
         Cell::of(facts::divergences(device), count).bad_unless_zero(),
         Cell::words(context.theme.spark(&marks)).toned(Tone::Graph),
     ]
+}
+
+/// Regions of all targets, if known.
+fn regions(device: &DeviceSnapshot) -> Option<u64> {
+    device.targets.iter().try_fold(0_u64, |sum, target| Some(sum.saturating_add(target.region_count?)))
 }
 
 fn log(device: &DeviceSnapshot) -> String {
@@ -158,9 +175,15 @@ fn graphs(context: &Context<'_>, device: &DeviceSnapshot, page: &mut Page) {
     page.line(facts::graph(context, device, "dirtied flushes/s", per_second(|c| c.flushes[0]), per_s));
     let mean = Series::Mean(|c| c.dirtied_ns, |c| c.dirtied_timed);
     page.line(facts::graph(context, device, "their mean time", mean, facts::mean_duration));
+    let occupancy = &device.occupancy;
+    let points = facts::width(context).saturating_sub(facts::GRAPH_LABEL + facts::GRAPH_HIGHEST).clamp(8, 120);
+    let crash = facts::highest_over_time(context, occupancy.slots, &occupancy.resync_bytes, points);
+    #[expect(clippy::cast_possible_truncation, clippy::cast_sign_loss, reason = "was a whole number of bytes")]
+    let spell = |bytes_now: f64| bytes(bytes_now as u64);
+    page.line(facts::graph_of(context, "a crash copies", &crash, spell));
     page.gap();
     for (label, text) in answers(device) {
-        page.text(format!("{label:<17} {text}"), Tone::Plain);
+        page.text(format!("{label:<18} {text}"), Tone::Plain);
     }
     page.gap();
 }
@@ -208,6 +231,15 @@ fn answers(device: &DeviceSnapshot) -> Vec<(&'static str, String)> {
             "a crash now",
             format!("leaves {}{regions} to be copied; {} at most so far", bytes(now), bytes(most)),
         ));
+    }
+    if let (Some(lived), Some(re_marked)) = (device.churn.mark_to_clear, device.churn.re_marks_ratio) {
+        let text = format!(
+            "{} p50, {} p99 from mark to clear; {} of the marks soon after one",
+            duration(lived.latency_ns_p50),
+            duration(lived.latency_ns_p99),
+            ratio(re_marked)
+        );
+        lines.push(("regions stay dirty", text));
     }
     let wait = &device.io.write_wait;
     if let (Some(pass), Some(flush), Some(legs)) = (wait.pass_wait_ratio, wait.flush_wait_ratio, wait.legs_ratio) {

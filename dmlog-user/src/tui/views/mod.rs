@@ -7,6 +7,7 @@ pub mod events;
 pub mod facts;
 pub mod flush;
 pub mod flushes;
+pub mod heat;
 pub mod mirrors;
 pub mod recovery;
 pub mod regions;

@@ -1,11 +1,11 @@
 //! Recovery of all mirrors: how far, how fast, how long still, and what it meets.
 
 use super::{Context, facts};
-use crate::export::number::{bytes, bytes_per_s, count, duration, harmless, per_s, ratio};
+use crate::export::number::{bytes, bytes_per_s, count, counted, duration, harmless, per_s, ratio};
 use crate::session::snapshot::DeviceSnapshot;
 use crate::tui::grid::{Cell, Grid, number, words};
 use crate::tui::history::Series;
-use crate::tui::page::Page;
+use crate::tui::page::{Page, piece};
 use crate::tui::theme::Tone;
 
 /// Characters of the progress bar.
@@ -40,12 +40,13 @@ pub(super) fn page(context: &Context<'_>) -> Page {
     page.main_grid(grid);
     page.gap();
     if let Some(device) = context.chosen() {
-        let of = format!("Recovery of {}", harmless(&device.name));
-        page.text(of, Tone::Head);
+        page.text(format!("Recovery of {}", harmless(&device.name)), Tone::Head);
+        for (label, text, tone) in answers(context, device) {
+            page.line(vec![piece(format!("{label:<17} "), Tone::Dim), piece(text, tone)]);
+        }
         page.line(facts::graph(context, device, "regions/s", Series::PerSecond(|c| c.recovered), per_s));
         page.line(facts::graph(context, device, "copied/s", Series::PerSecond(|c| c.copied_bytes), bytes_per_s));
         page.line(facts::graph(context, device, "writes/s beside", Series::PerSecond(|c| c.writes), per_s));
-        page.text(sentence(device), Tone::Dim);
     }
     page
 }
@@ -79,20 +80,72 @@ fn row(context: &Context<'_>, device: &DeviceSnapshot) -> Vec<Cell> {
     ]
 }
 
-fn sentence(device: &DeviceSnapshot) -> String {
+/// What a person asks of a recovery, each in one line.
+fn answers(context: &Context<'_>, device: &DeviceSnapshot) -> Vec<(&'static str, String, Tone)> {
     let recovery = &device.recovery;
+    let mut lines = Vec::new();
     if recovery.regions_handed_out == 0 && recovery.copies == 0 {
-        return "no region was recovered so far".to_owned();
+        return vec![("so far", "no region was recovered".to_owned(), Tone::Dim)];
     }
-    let out_of_sync = &device.failures.out_of_sync_regions;
-    let named: Vec<String> = out_of_sync.iter().take(8).map(u64::to_string).collect();
-    let failed = if named.is_empty() { String::new() } else { format!("; set out of sync: {}", named.join(" ")) };
-    format!(
-        "{} regions handed out as resync work, {} recovered, {} failed, in {} of recovery; time left is what is out of sync \
-         at the rate of that time{failed}",
+    let in_flight = match (recovery.copying_region, recovery.copying_since_ns) {
+        (region, Some(since_ns)) => {
+            let region = region.map_or_else(|| "one region".to_owned(), |region| format!("region {region}"));
+            let took_ns = context.frame.clock.now_ns.saturating_sub(since_ns);
+            format!("{region} for {}, one at a time", duration(took_ns))
+        }
+        (_, None) => "none".to_owned(),
+    };
+    lines.push(("copy in flight", in_flight, Tone::Plain));
+    if let Some(rate) = recovery.regions_per_s {
+        let copied = recovery.bytes_per_s.map_or_else(String::new, |rate| format!(", {}", bytes_per_s(rate)));
+        let text = format!("{} regions/s{copied} over {} of recovery", per_s(rate), duration(recovery.active_ns));
+        lines.push(("rate", text, Tone::Plain));
+    }
+    lines.push(("throttle", "not in a trace: dm_mirror's raid1_resync_throttle".to_owned(), Tone::Dim));
+    let left = match (recovery.time_left_ns, recovery.regions_left) {
+        (Some(0), _) => "none: all regions are in sync".to_owned(),
+        (Some(left_ns), Some(left)) => format!("{}: {} at that rate", duration(left_ns), counted(left, "region")),
+        (_, Some(left)) => format!("not known: {} and no rate so far", counted(left, "region")),
+        (_, None) => "not known: the kernel told no sync count".to_owned(),
+    };
+    lines.push(("time left", left, Tone::Plain));
+    competition(device, &mut lines);
+    let text = format!(
+        "{} handed out, {} recovered, {} failed, {} with a failed copy",
         count(recovery.regions_handed_out),
         count(recovery.regions_recovered),
         count(recovery.regions_failed),
-        duration(recovery.active_ns)
-    )
+        count(recovery.copy_errors)
+    );
+    let is_bad = recovery.regions_failed + recovery.copy_errors > 0;
+    lines.push(("regions", text, if is_bad { Tone::Bad } else { Tone::Plain }));
+    let named: Vec<String> = device.failures.out_of_sync_regions.iter().map(u64::to_string).collect();
+    if !named.is_empty() {
+        lines.push(("set out of sync", named.join(" "), Tone::Bad));
+    }
+    lines
+}
+
+/// What writes and recovery cost each other.
+fn competition(device: &DeviceSnapshot, lines: &mut Vec<(&'static str, String, Tone)>) {
+    let rivals = &device.recovery.competition;
+    let wait = &device.io.write_wait;
+    let mut text = format!("{} in {} of copying", counted(rivals.writes, "write"), duration(rivals.copying_ns));
+    if let Some(latency) = rivals.latency {
+        text.push_str(&format!(": {} mean", duration(latency.latency_ns_mean)));
+        if let Some(others_ns) = rivals.other_writes_latency_ns_mean {
+            text.push_str(&format!(", {} at other times", duration(others_ns)));
+        }
+    }
+    lines.push(("writes beside", text, Tone::Plain));
+    let held = device.ops.count("hold_bio");
+    if wait.writes_delayed_by_recovery + held > 0 {
+        let text = format!(
+            "{} waited for the recovery of their region, {} together; {} held until repair",
+            counted(wait.writes_delayed_by_recovery, "write"),
+            duration(wait.recovery_delay_ns),
+            count(held)
+        );
+        lines.push(("writes delayed", text, Tone::Warn));
+    }
 }

@@ -7,7 +7,7 @@ use ratatui::layout::Rect;
 
 use super::{Context, facts};
 use crate::event::ids::Region;
-use crate::export::number::{bytes, count};
+use crate::export::number::{bytes, count, duration};
 use crate::session::look::{RegionCell, RegionMap};
 use crate::session::snapshot::DeviceSnapshot;
 use crate::tui::grid::{Cell, Grid, number, words};
@@ -15,10 +15,10 @@ use crate::tui::page::{MapPart, Page, piece, plain};
 use crate::tui::theme::{Theme, Tone};
 
 /// Lines of the page that are not the map, where the hot list stands below it.
-const LINES_BESIDE: u16 = 12;
+const LINES_BESIDE: u16 = 13;
 
 /// The same where it stands in a second column.
-const LINES_ABOVE: u16 = 6;
+const LINES_ABOVE: u16 = 7;
 
 /// From this width on there are two columns.
 const TWO_COLUMNS_FROM: u16 = 110;
@@ -85,6 +85,8 @@ pub struct MapChoice {
     pub zoom: Option<(u64, u64)>,
     /// What a cell shows.
     pub measure: Measure,
+    /// Which kind of flush the map over time shows: its place among those that there are.
+    pub flush_kind: usize,
 }
 
 /// Columns and lines that the map has room for.
@@ -117,7 +119,16 @@ pub(super) fn page(context: &Context<'_>, device: &DeviceSnapshot) -> Page {
     legend(context, &mut page);
     cursor(context, device, map, &mut page);
     page.begin_second();
-    page.grid(hottest(device));
+    page.grid(hottest(context.map.measure, device));
+    if let Some(lived) = device.churn.mark_to_clear {
+        let text = format!(
+            "regions stay dirty {} p50, {} p99, {} at most, from mark to clear",
+            duration(lived.latency_ns_p50),
+            duration(lived.latency_ns_p99),
+            duration(lived.latency_ns_max)
+        );
+        page.text(text, Tone::Dim);
+    }
     let totals = &device.regions.totals;
     if totals.other.marks > 0 {
         page.text(
@@ -217,23 +228,41 @@ fn cursor(context: &Context<'_>, device: &DeviceSnapshot, map: &RegionMap, page:
         line.push(piece("was set out of sync after a failure", Tone::Bad));
     }
     page.line(line);
+    let under = &map.cursor;
+    let mut line = match (under.dirty_for_ns, under.cleared_ago_ns) {
+        (Some(dirty_ns), _) => facts::fact("dirty for", duration(dirty_ns), Tone::Plain).to_vec(),
+        (None, Some(ago_ns)) => facts::fact("last cleared", format!("{} ago", duration(ago_ns)), Tone::Plain).to_vec(),
+        (None, None) => Vec::new(),
+    };
+    let writers: Vec<String> = under.writers.iter().map(facts::process).collect();
+    if !writers.is_empty() {
+        line.extend(facts::fact("writers", writers.join(" "), Tone::Plain));
+    }
+    page.line(line);
     page.gap();
 }
 
-fn hottest(device: &DeviceSnapshot) -> Grid {
+/// The first regions by what the map shows, where that is a number that grows.
+fn hottest(measure: Measure, device: &DeviceSnapshot) -> Grid {
+    let regions = &device.regions;
+    let (title, rows) = match measure {
+        Measure::ReMarks => ("Most marked again soon after a clear", &regions.most_re_marked),
+        Measure::Written => ("Most bytes written", &regions.most_written),
+        Measure::Marks | Measure::Dirty | Measure::OutOfSync => ("Most marked", &regions.most_marked),
+    };
     let columns = [
         number("region", 0),
         number("marks", 0),
         number("re-marks", 1),
-        number("clears", 4),
-        number("writes", 2),
-        number("written", 1),
-        words("writers", 2),
-        number("first sector", 3),
-        number("last sector", 5),
+        number("clears", 6),
+        number("writes", 4),
+        number("written", 3),
+        words("writers", 1),
+        number("first sector", 5),
+        number("last sector", 7),
     ];
-    let mut grid = Grid::new("Most marked", &columns, "no region was marked");
-    for row in &device.regions.most_marked {
+    let mut grid = Grid::new(title, &columns, "no region so far");
+    for row in rows {
         grid.push(
             row.region,
             vec![

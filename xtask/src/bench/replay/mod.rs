@@ -187,7 +187,7 @@ fn inner(program: &Path, trace: &Path, work: &str, one_cpu: bool) -> Result<Vec<
 }
 
 /// Model of the CPU, and how many there are.
-fn machine() -> String {
+pub(crate) fn machine() -> String {
     let cpus = fs::read_to_string("/proc/cpuinfo").unwrap_or_default();
     let model = cpus.lines().find_map(|line| line.strip_prefix("model name")?.split_once(": ").map(|(_, model)| model));
     let count = cpus.lines().filter(|line| line.starts_with("processor")).count();
