@@ -6,6 +6,7 @@
 #![expect(clippy::unwrap_used, reason = "a test that cannot go on panics, and a panic has a place")]
 
 mod keys;
+mod live;
 mod odd;
 #[path = "../scenarios/scenario.rs"]
 #[expect(dead_code, reason = "only the events of a scenario are shown here; its expectations are checked there")]

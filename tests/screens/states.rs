@@ -100,6 +100,7 @@ fn events_are_missing() {
 #[test]
 fn kernel_and_model_diverge() {
     check(Stage::of_case("model_divergence.scn"), "state_divergent", "");
+    check(Stage::of_case("model_divergence.scn"), "state_divergent_events", "7");
 }
 
 #[test]

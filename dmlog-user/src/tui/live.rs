@@ -255,7 +255,11 @@ impl<F: Feed> Source for Live<F> {
             (Mode::Now | Mode::Still(_), travel) => self.go_back(travel),
             (Mode::Past(past), Travel::PlayPause) if past.replay.frame().clock.pace == Pace::AtEnd => self.go_live(),
             (Mode::Past(past), travel) if past.replay.is_busy() => past.next = Some(travel),
-            (Mode::Past(past), travel) => past.replay.travel(travel),
+            (Mode::Past(past), travel) => {
+                // The next tick may reach the end at once.
+                past.is_playing = travel == Travel::PlayPause && past.replay.frame().clock.pace != Pace::Playing;
+                past.replay.travel(travel);
+            }
         }
     }
 
