@@ -186,3 +186,21 @@ fn a_view_is_exported_as_picture_and_tables() {
     assert!(files[1].1.contains("\ntook,kind,at,marks"), "{}", files[1].1);
     assert!(files[1].1.contains(",dirtied,520726"), "in nanoseconds: {}", files[1].1);
 }
+
+#[test]
+fn events_go_on_while_it_plays_as_if_looked_at_anew() {
+    let mut stage = Stage::of_trace("disk-6.12.dmlog");
+    stage.press("7<Home>");
+    let lines = |stage: &mut Stage| {
+        stage.settle();
+        stage.replay.frame().events.clone()
+    };
+    for time in ["300ms", "400ms", "1.3s", "1.301s", "1.4s", "350ms", "2s"] {
+        stage.press(&format!("t{time}<Enter>"));
+        let goes_on = lines(&mut stage);
+        // Another filter and none again: everything is looked at anew.
+        stage.press("/x<Enter>/<Backspace><Enter>");
+        assert_eq!(lines(&mut stage), goes_on, "at {time}");
+        assert!(!goes_on.is_empty());
+    }
+}

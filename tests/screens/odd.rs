@@ -74,3 +74,16 @@ fn without_unicode_everything_is_ascii() {
         assert!(stage.text().is_ascii(), "{}", stage.text());
     }
 }
+
+#[test]
+fn the_map_of_flushes_has_symbols_of_its_own_without_unicode() {
+    let ascii = Theme { has_colour: false, has_unicode: false, ..THEME };
+    let mut stage = Stage::new("disk-6.12.dmlog", std::fs::read(trace("disk-6.12.dmlog")).unwrap(), ascii);
+    stage.press("3");
+    let text = stage.text();
+    assert!(text.is_ascii() && !text.contains('?'.to_string().repeat(2).as_str()), "{text}");
+    assert!(
+        text.contains("us|") && text.contains("ms|") && text.contains("-+*# most") && text.contains("= p99"),
+        "{text}"
+    );
+}

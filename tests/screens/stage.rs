@@ -143,6 +143,7 @@ fn named(name: &str) -> KeyEvent {
     let code = match name {
         "Enter" => KeyCode::Enter,
         "Esc" => KeyCode::Esc,
+        "Backspace" => KeyCode::Backspace,
         "Tab" => KeyCode::Tab,
         "Home" => KeyCode::Home,
         "End" => KeyCode::End,

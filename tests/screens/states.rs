@@ -93,6 +93,23 @@ fn the_log_failed() {
 }
 
 #[test]
+fn the_mirror_that_is_marked_is_what_the_other_screens_are_about() {
+    let mut stage = Stage::of_items("many.dmlog", &CaptureFacts::default(), &hundred());
+    stage.resize((120, 40));
+    // The hottest, before anybody chooses.
+    stage.settle();
+    stage.press("2");
+    assert!(stage.text().contains("vg/lv100 (100 of 100)"), "{}", stage.text());
+    stage.press("1j");
+    let marked = stage.text();
+    assert!(marked.lines().any(|line| line.trim_end() == "vg/lv099"), "told beneath the table:\n{marked}");
+    // It stays marked where another order puts it.
+    stage.press("sS");
+    stage.press("4");
+    assert!(stage.text().contains("vg/lv099 (99 of 100)"), "{}", stage.text());
+}
+
+#[test]
 fn events_are_missing() {
     check(Stage::of_case("losses_and_coverage.scn"), "state_lossy", "");
 }

@@ -17,6 +17,7 @@ use super::source::{Travel, Wants};
 use super::theme::Theme;
 use super::views::regions::MapChoice;
 use super::views::{self, Context};
+use crate::session::snapshot::DeviceSnapshot;
 
 /// What the program must do about an input.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -136,12 +137,32 @@ impl App {
         let mut page = match (&self.overlay, context.chosen()) {
             (Overlay::Help, _) => return super::help::page(self.screen, frame),
             (Overlay::Flush(place), Some(device)) => return views::flush::page(&context, device, *place),
+            _ if self.screen == Screen::Mirrors => views::mirrors::table(&context),
             _ => views::page(self.screen, &context),
         };
         if let Some(grid) = page.main_mut() {
             grid.arrange(&self.tables[self.screen.place()].choice);
         }
+        if self.screen == Screen::Mirrors {
+            let chosen = self.mirror_row(&page, frame).and_then(|row| mirror_of(&page, row, frame));
+            views::mirrors::tell(&context, chosen, &mut page);
+        }
         page
+    }
+
+    /// The row of the chosen mirror on the screen of mirrors, which move as their numbers do; the first one where it is not.
+    pub(super) fn mirror_row(&self, page: &Page, frame: &Frame) -> Option<usize> {
+        let rows = &page.main()?.rows;
+        let chosen = frame.snapshot.devices.iter().position(|device| Some(&device.name) == self.device.as_ref());
+        let row = chosen.and_then(|place| rows.iter().position(|row| row.id == place as u64));
+        row.or((!rows.is_empty()).then_some(0))
+    }
+
+    /// Chooses the mirror of a row of the screen of mirrors.
+    pub(super) fn choose_mirror(&mut self, page: &Page, row: usize, frame: &Frame) {
+        if let Some(device) = mirror_of(page, row, frame) {
+            self.set_device(device.name.clone());
+        }
     }
 
     /// Draws everything.
@@ -240,6 +261,11 @@ impl App {
     }
 
     fn go(&mut self, screen: Screen, frame: &Frame) {
+        if self.screen == Screen::Mirrors && self.device.is_none() {
+            // What is marked there is what the other screens are about.
+            let page = self.page(frame, self.body);
+            self.choose_mirror(&page, 0, frame);
+        }
         if screen.is_offered(frame) {
             self.screen = screen;
             self.overlay = Overlay::None;
@@ -269,7 +295,10 @@ impl App {
     fn chosen_id(&self, frame: &Frame) -> Option<u64> {
         let page = self.page(frame, self.body);
         let rows = &page.main()?.rows;
-        let selected = self.tables[self.screen.place()].scroll.selected.min(rows.len().checked_sub(1)?);
+        let selected = match self.screen {
+            Screen::Mirrors => self.mirror_row(&page, frame)?,
+            _ => self.tables[self.screen.place()].scroll.selected.min(rows.len().checked_sub(1)?),
+        };
         rows.get(selected).map(|row| row.id)
     }
 
@@ -367,6 +396,10 @@ impl App {
                     } else {
                         table.scroll.selected = clicked;
                         table.follows_end = false;
+                        if self.screen == Screen::Mirrors {
+                            let page = self.page(frame, self.body);
+                            self.choose_mirror(&page, clicked, frame);
+                        }
                     }
                 } else if self.screen == Screen::Regions && self.places.map.contains(at) {
                     let (x, y) = (at.x - self.places.map.x, at.y - self.places.map.y);
@@ -376,4 +409,10 @@ impl App {
             _ => {}
         }
     }
+}
+
+/// The mirror of a row of the screen of mirrors.
+fn mirror_of<'a>(page: &Page, row: usize, frame: &'a Frame) -> Option<&'a DeviceSnapshot> {
+    let row = page.main()?.rows.get(row)?;
+    frame.snapshot.devices.get(usize::try_from(row.id).ok()?)
 }

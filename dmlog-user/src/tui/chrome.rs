@@ -28,7 +28,9 @@ pub(super) fn draw(app: &mut App, frame: &Frame, area: Rect, buffer: &mut Buffer
     app.body = Rect { y: area.y + 3, height: area.height - 4, ..area };
     let page = app.page(frame, app.body);
     let is_over = matches!(app.overlay, Overlay::Help | Overlay::Flush(_));
+    let mirror = app.mirror_row(&page, frame).filter(|_| app.screen == Screen::Mirrors && !is_over);
     let table = &mut app.tables[app.screen.place()];
+    table.scroll.selected = mirror.unwrap_or(table.scroll.selected);
     let scroll = if is_over { &mut app.over } else { &mut table.scroll };
     if table.follows_end && !is_over {
         scroll.selected = page.main().map_or(0, |grid| grid.rows.len().saturating_sub(1));

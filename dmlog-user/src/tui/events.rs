@@ -14,14 +14,14 @@ pub const LINES_MAX: usize = 500;
 /// Events that are looked at for as many that match a filter.
 pub const LOOKED_AT_MAX: u64 = 20_000;
 
-/// Looks at events, and remembers where, so that standing still costs nothing.
+/// Looks at events, and remembers up to where, so that each is made a line once and standing still costs nothing.
 #[derive(Debug, Default)]
 pub struct Looker {
     seen: Option<(u64, Option<String>)>,
 }
 
 impl Looker {
-    /// The events before the cursor's place. The cursor goes back and comes again to the same place.
+    /// The events before the cursor's place. Where the cursor has come by a leap, it goes back and comes again to the same place.
     ///
     /// # Errors
     /// As of [`Cursor::seek`].
@@ -39,22 +39,34 @@ impl Looker {
         if self.seen.as_ref() == Some(&place) {
             return Ok(());
         }
-        lines.clear();
         let span = if filter.is_some() { LOOKED_AT_MAX } else { LINES_MAX as u64 };
-        cursor.seek_position(position.saturating_sub(span))?;
-        while cursor.position() < position {
-            let Some(item) = cursor.next_item()? else { break };
+        cursor.keep_recent(usize::try_from(span).unwrap_or(usize::MAX));
+        if (cursor.recent().len() as u64) < span.min(position) {
+            cursor.seek_position(position.saturating_sub(span))?;
+            // Step by step: a seek may leap over what is to be shown.
+            while cursor.position() < position && cursor.step()? {}
+            if is_playing {
+                // Between two events: going back to the last one would make play stand still in a pause.
+                cursor.seek(playhead)?;
+            }
+        }
+        let recent = cursor.recent();
+        // Those that came since the last look, if these are all that came.
+        let new = match &self.seen {
+            Some((seen, of)) if *of == place.1 => position.checked_sub(*seen),
+            _ => None,
+        };
+        let new = new.and_then(|new| usize::try_from(new).ok()).filter(|new| *new <= recent.len());
+        if new.is_none() {
+            lines.clear();
+        }
+        for item in recent.iter().skip(recent.len() - new.unwrap_or(recent.len())) {
             let line = of(item, origin);
             if filter.is_none_or(|filter| filter.is_match(&line.text)) {
                 lines.push(line);
             }
-            cursor.step()?;
         }
         lines.drain(..lines.len().saturating_sub(LINES_MAX));
-        if is_playing {
-            // Between two events: going back to the last one would make play stand still in a pause.
-            cursor.seek(playhead)?;
-        }
         self.seen = Some(place);
         Ok(())
     }

@@ -17,12 +17,15 @@ impl App {
             return;
         }
         let page = usize::from(self.places.rows.height).max(1);
-        let last = self.page(frame, self.body).main().map_or(0, |grid| grid.rows.len().saturating_sub(1));
+        let shown = self.page(frame, self.body);
+        let last = shown.main().map_or(0, |grid| grid.rows.len().saturating_sub(1));
+        let is_of_mirrors = self.screen == Screen::Mirrors && !is_over;
+        let mirror = self.mirror_row(&shown, frame).filter(|_| is_of_mirrors);
         let table = &mut self.tables[self.screen.place()];
         let at = match (is_over, table.follows_end) {
             (true, _) => self.over.selected.min(last),
             (false, true) => last,
-            (false, false) => table.scroll.selected.min(last),
+            (false, false) => mirror.unwrap_or(table.scroll.selected).min(last),
         };
         let to = match motion {
             Motion::Up => at.saturating_sub(1),
@@ -41,6 +44,9 @@ impl App {
         }
         table.scroll.selected = to.min(last);
         table.follows_end = self.screen == Screen::Events && table.scroll.selected == last;
+        if is_of_mirrors {
+            self.choose_mirror(&shown, to.min(last), frame);
+        }
     }
 
     fn move_on_map(&mut self, motion: Motion, frame: &Frame) {

@@ -182,6 +182,8 @@ impl Replay {
             let playing = self.goal == Goal::Play;
             self.looker.look(&mut self.cursor, self.origin, wants, playing, &mut self.frame.events)?;
             self.cursor.next_item()?;
+        } else {
+            self.cursor.keep_recent(0);
         }
         self.frame.clock = Clock {
             now_ns: self.now_ns(),

@@ -16,6 +16,7 @@
 //!
 //! Seals are checked on every way, from the chain of the keyframe on. The clock is handed in.
 
+use std::collections::VecDeque;
 use std::io::{Read, Seek};
 
 use self::keyframes::{Keyframe, Keyframes};
@@ -91,6 +92,27 @@ pub struct Cursor<R> {
     /// The state at the begin of the batch in which somebody steps back.
     near: Option<Keyframe>,
     is_at_end: bool,
+    recent: Recent,
+}
+
+/// The latest items that were folded, for whoever shows them.
+#[derive(Debug, Default)]
+struct Recent {
+    /// How many are kept.
+    limit: usize,
+    items: VecDeque<Item>,
+}
+
+impl Recent {
+    fn push(&mut self, item: Item) {
+        if self.limit == 0 {
+            return;
+        }
+        if self.items.len() >= self.limit {
+            self.items.pop_front();
+        }
+        self.items.push_back(item);
+    }
 }
 
 impl<R: Read + Seek> Cursor<R> {
@@ -112,6 +134,7 @@ impl<R: Read + Seek> Cursor<R> {
             keyframes,
             near: None,
             is_at_end: false,
+            recent: Recent::default(),
         }
     }
 
@@ -154,6 +177,19 @@ impl<R: Read + Seek> Cursor<R> {
     /// Keyframes at hand and their size.
     pub fn keyframes(&self) -> &Keyframes {
         &self.keyframes
+    }
+
+    /// Keeps so many of the latest items from now on.
+    pub fn keep_recent(&mut self, limit: usize) {
+        self.recent.limit = limit;
+        let excess = self.recent.items.len().saturating_sub(limit);
+        self.recent.items.drain(..excess);
+    }
+
+    /// The latest items before this place, without gaps, oldest first; fewer than are kept where the cursor came here by
+    /// a leap.
+    pub fn recent(&self) -> &VecDeque<Item> {
+        &self.recent.items
     }
 
     /// The item behind this place; `None` at the end.
@@ -271,6 +307,7 @@ impl<R: Read + Seek> Cursor<R> {
         let State { mark, session, position, latest } = state;
         self.reader.go_to(mark)?;
         self.ahead.clear();
+        self.recent.items.clear();
         self.is_at_end = false;
         (self.session, self.position, self.latest) = (session, position, latest);
         Ok(())
@@ -285,6 +322,7 @@ impl<R: Read + Seek> Cursor<R> {
                     return Ok(());
                 }
                 fold(&mut self.session, &item, &mut self.position, &mut self.latest);
+                self.recent.push(item);
             }
             if let Until::Position(position) = until
                 && position <= self.position
@@ -300,10 +338,11 @@ impl<R: Read + Seek> Cursor<R> {
     /// Reads the next batch: folds what is wanted of it and keeps the rest. `false` at the end.
     fn load(&mut self, until: Until) -> Result<bool, TraceError> {
         self.keyframes.offer(self.reader.mark(), &mut self.session, self.position, self.latest);
-        let Self { reader, session, position, latest, ahead, .. } = self;
+        let Self { reader, session, position, latest, ahead, recent, .. } = self;
         let batch: Option<SealedBatch> = reader.next_batch_with(|item| {
             if ahead.is_empty() && !is_beyond(until, &item, *position) {
                 fold(session, &item, position, latest);
+                recent.push(item);
             } else {
                 ahead.push(item);
             }

@@ -175,3 +175,25 @@ fn a_torn_trace_ends_at_its_last_whole_batch() {
     }
     assert_eq!(cursor.tail(), Tail::NotReached);
 }
+
+#[test]
+fn recent_items_are_those_before_the_place_without_gaps() {
+    let (bytes, items) = trace(300);
+    let mut cursor = cursor(&bytes, 30, usize::MAX);
+    cursor.seek(MonoNs(u64::MAX)).unwrap();
+    assert!(cursor.recent().is_empty(), "nobody asked for them");
+    cursor.keep_recent(25);
+    for to in [100, 140, 143, 90, 250, 12] {
+        cursor.seek_position(to).unwrap();
+        let to = usize::try_from(to).unwrap();
+        let recent: Vec<&Item> = cursor.recent().iter().collect();
+        assert!(recent.len() <= 25);
+        assert_eq!(recent, items[to - recent.len()..to].iter().collect::<Vec<_>>(), "at {to}");
+    }
+    for _ in 0..40 {
+        cursor.step().unwrap();
+    }
+    assert_eq!(cursor.recent().iter().collect::<Vec<_>>(), items[27..52].iter().collect::<Vec<_>>());
+    cursor.keep_recent(3);
+    assert_eq!(cursor.recent().len(), 3);
+}

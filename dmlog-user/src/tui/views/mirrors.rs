@@ -5,7 +5,7 @@ use crate::export::number::{bytes, count, counted, duration, harmless, moment, p
 use crate::session::snapshot::DeviceSnapshot;
 use crate::tui::grid::{Cell, Grid, number, words};
 use crate::tui::history::Series;
-use crate::tui::page::Page;
+use crate::tui::page::{Page, piece};
 use crate::tui::theme::Tone;
 
 /// Characters of the graph in a row.
@@ -14,7 +14,16 @@ const GRAPH: usize = 12;
 /// Characters of the recovery bar.
 const BAR: usize = 6;
 
+/// The page without anybody who chooses a row: what is told of one mirror is there only if there is no other.
 pub(super) fn page(context: &Context<'_>) -> Page {
+    let mut page = table(context);
+    let devices = &context.frame.snapshot.devices;
+    tell(context, devices.first().filter(|_| devices.len() == 1), &mut page);
+    page
+}
+
+/// The losses and the table.
+pub(in crate::tui) fn table(context: &Context<'_>) -> Page {
     let mut page = Page::default();
     losses(context, &mut page);
     let columns = [
@@ -54,9 +63,17 @@ pub(super) fn page(context: &Context<'_>) -> Page {
         grid.push(id, cells);
     }
     page.main_grid(grid);
+    page
+}
+
+/// What is told beneath it: of the mirror that is chosen, and of the table.
+pub(in crate::tui) fn tell(context: &Context<'_>, device: Option<&DeviceSnapshot>, page: &mut Page) {
     page.gap();
-    if let Some(device) = context.chosen().filter(|_| context.frame.snapshot.devices.len() == 1) {
-        graphs(context, device, &mut page);
+    if let Some(device) = device {
+        if context.frame.snapshot.devices.len() > 1 {
+            page.line(vec![piece(harmless(&device.name), Tone::Head)]);
+        }
+        graphs(context, device, page);
     }
     let window = context.frame.history.window_ns(context.span().0, context.span().1);
     let text = format!(
@@ -65,7 +82,6 @@ pub(super) fn page(context: &Context<'_>) -> Page {
         duration(window)
     );
     page.text(text, Tone::Dim);
-    page
 }
 
 fn losses(context: &Context<'_>, page: &mut Page) {
