@@ -290,28 +290,31 @@ impl Latency {
             Some(counted) => (counted.counts.as_slice(), counted.more.as_slice()),
             None => (&[][..], &[][..]),
         };
-        let count = |from: usize, to: usize| {
-            let counts = counts.get(from.min(counts.len())..to.min(counts.len())).unwrap_or_default();
-            let more = more.get(from.min(more.len())..to.min(more.len())).unwrap_or_default();
-            let recent =
-                recent.partition_point(|bucket| *bucket < to) - recent.partition_point(|bucket| *bucket < from);
-            counts.iter().map(|count| u64::from(*count)).sum::<u64>() + more.iter().sum::<u64>() + recent as u64
-        };
         let step = 1_usize << self.scale.magnitude();
         let end = counts.len().max(recent.last().map_or(0, |bucket| bucket + 1));
+        let within = |from: usize, to: usize| {
+            let counts = counts.get(from..to.min(counts.len())).unwrap_or_default();
+            let more = more.get(from..to.min(more.len())).unwrap_or_default();
+            counts.iter().map(|count| u64::from(*count)).sum::<u64>() + more.iter().sum::<u64>()
+        };
         let (min_ns, max_ns) = self.bounds();
-        let (all, mut seen, mut next) = (self.count(), 0, 0);
+        let (all, mut seen, mut next, mut recent) = (self.count(), 0, 0, recent.as_slice());
         ranks.map(|rank| {
             // As `hdrhistogram` does it, in floating point.
             #[expect(clippy::cast_possible_truncation, clippy::cast_sign_loss, reason = "a part of a count")]
             let wanted = ((rank as f64 / 10_000.0 * all as f64).ceil() as u64).max(1);
             while seen < wanted && next < end {
-                let whole = if next % step == 0 { count(next, next + step) } else { u64::MAX };
-                if seen.saturating_add(whole) < wanted {
-                    (seen, next) = (seen + whole, next + step);
-                } else {
-                    (seen, next) = (seen + count(next, next + 1), next + 1);
+                if next % step == 0 {
+                    let of_recent = recent.partition_point(|bucket| *bucket < next + step);
+                    let whole = within(next, next + step) + of_recent as u64;
+                    if seen + whole < wanted {
+                        (seen, next, recent) = (seen + whole, next + step, &recent[of_recent..]);
+                        continue;
+                    }
                 }
+                let of_recent = recent.iter().take_while(|bucket| **bucket == next).count();
+                seen += counts.get(next).map_or(0, |count| u64::from(*count)) + more.get(next).copied().unwrap_or(0);
+                (seen, next, recent) = (seen + of_recent as u64, next + 1, &recent[of_recent..]);
             }
             self.scale.largest_of(next.saturating_sub(1)).clamp(min_ns, max_ns)
         })
