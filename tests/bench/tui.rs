@@ -41,6 +41,9 @@ struct Cli {
     /// How many frames of each screen, how many seconds of the program, or how many starts
     #[arg(long, default_value_t = 20)]
     times: u32,
+    /// How many speeds below that of the trace frames are played at: 2 is a quarter of it, 4 a hundredth
+    #[arg(long, default_value_t = 2)]
+    slower: u32,
 }
 
 #[derive(Clone, Copy, Debug, ValueEnum)]
@@ -69,16 +72,18 @@ const SIZE: (u16, u16) = (120, 40);
 
 /// Keys from the end of the trace to its begin, at a quarter of its speed: `synth` makes 80 k events/s.
 const PLAY: &str = "\u{1b}[H<< ";
-const SLOWER: usize = 2;
 
 /// Waits this long for something that takes a second.
 const PATIENCE: Duration = Duration::from_mins(2);
 
 fn main() -> Result<()> {
-    let Cli { file, work, program, times } = Cli::parse();
-    let program = || program.clone().context("`--program` says which one");
+    let Cli { file, work, program, times, slower } = Cli::parse();
+    // The program is started elsewhere.
+    let file = std::path::absolute(file)?;
+    let program =
+        || std::path::absolute(program.as_ref().context("`--program` says which one")?).map_err(anyhow::Error::from);
     let cases = match work {
-        Work::Frames => frames(&file, times)?,
+        Work::Frames => frames(&file, times, slower)?,
         Work::Cpu => vec![cpu(&program()?, &file, times)?],
         Work::First => first(&program()?, &file, times)?,
     };
@@ -86,12 +91,12 @@ fn main() -> Result<()> {
     Ok(())
 }
 
-fn frames(file: &Path, times: u32) -> Result<Vec<Case>> {
+fn frames(file: &Path, times: u32, slower: u32) -> Result<Vec<Case>> {
     let shown = [Screen::Mirrors, Screen::Regions, Screen::Flushes, Screen::Writes, Screen::Recovery, Screen::Events];
-    shown.into_iter().map(|screen| frames_of(file, screen, times)).collect()
+    shown.into_iter().map(|screen| frames_of(file, screen, times, slower)).collect()
 }
 
-fn frames_of(file: &Path, screen: Screen, times: u32) -> Result<Case> {
+fn frames_of(file: &Path, screen: Screen, times: u32, slower: u32) -> Result<Case> {
     let path = file.to_owned();
     let open = move || {
         let file = File::open(&path).map_err(|source| TraceError::Read { offset: 0, source })?;
@@ -106,8 +111,9 @@ fn frames_of(file: &Path, screen: Screen, times: u32) -> Result<Case> {
     let options = TerminalOptions { viewport: Viewport::Fixed(area) };
     let mut terminal = Terminal::with_options(CrosstermBackend::new(std::io::sink()), options)?;
     replay.read_all(&app.wants());
-    replay.travel(Travel::Begin);
-    for _ in 0..SLOWER {
+    // From the middle on: there is as much to show as in a session of some length.
+    replay.travel(Travel::To(replay.now_ns() / 2));
+    for _ in 0..slower {
         replay.travel(Travel::Faster(false));
     }
     replay.travel(Travel::PlayPause);

@@ -248,27 +248,75 @@ impl Latency {
 
     /// The durations that half, 90 %, 99 %, 99.9 % and 99.99 % do not exceed; `None` while there is no duration.
     pub fn percentiles(&self) -> Option<[u64; 5]> {
-        (self.count() > 0).then(|| self.settled().quantiles(self.scale, [5_000, 9_000, 9_900, 9_990, 9_999]))
+        (self.count() > 0).then(|| self.quantiles([5_000, 9_000, 9_900, 9_990, 9_999]))
     }
 
     /// Percentiles and bounds; `None` while there is no duration.
     pub fn summary(&self) -> Option<LatencySummary> {
-        if self.count() == 0 {
-            return None;
-        }
-        let counted = self.settled();
-        let [p50, p90, p99, p999] = counted.quantiles(self.scale, [5_000, 9_000, 9_900, 9_990]);
+        let (latency_count, latency_ns_sum) = (self.count(), self.sum_ns());
+        let latency_ns_mean = latency_ns_sum.checked_div(latency_count)?;
+        let (latency_ns_min, latency_ns_max) = self.bounds();
+        let [p50, p90, p99, p999] = self.quantiles([5_000, 9_000, 9_900, 9_990]);
         Some(LatencySummary {
-            latency_count: counted.count,
-            latency_ns_min: counted.min_ns,
-            latency_ns_mean: counted.sum_ns / counted.count,
+            latency_count,
+            latency_ns_min,
+            latency_ns_mean,
             latency_ns_p50: p50,
             latency_ns_p90: p90,
             latency_ns_p99: p99,
             latency_ns_p999: p999,
-            latency_ns_max: counted.max_ns,
-            latency_ns_sum: counted.sum_ns,
-            latency_clamped: counted.clamped,
+            latency_ns_max,
+            latency_ns_sum,
+            latency_clamped: self.counted.as_ref().map_or(0, |counted| counted.clamped),
+        })
+    }
+
+    /// The shortest and the longest.
+    fn bounds(&self) -> (u64, u64) {
+        let recent = || self.recent.iter().take(usize::from(self.recents)).map(|ns| u64::from(*ns));
+        let counted = self.counted.as_deref();
+        let min = recent().chain(counted.map(|counted| counted.min_ns)).min();
+        let max = recent().chain(counted.map(|counted| counted.max_ns)).max();
+        (min.unwrap_or(0), max.unwrap_or(0))
+    }
+
+    /// The durations that so many of ten thousand, in rising order, do not exceed, by nearest rank. A screen asks for it of every
+    /// operation of every mirror, so what is not counted yet stays so, and powers of two are skipped as a whole.
+    fn quantiles<const N: usize>(&self, ranks: [u64; N]) -> [u64; N] {
+        let recent = self.recent.iter().take(usize::from(self.recents));
+        let mut recent: Vec<usize> = recent.map(|ns| self.scale.bucket(u64::from(*ns))).collect();
+        recent.sort_unstable();
+        let (counts, more) = match &self.counted {
+            Some(counted) => (counted.counts.as_slice(), counted.more.as_slice()),
+            None => (&[][..], &[][..]),
+        };
+        let step = 1_usize << self.scale.magnitude();
+        let end = counts.len().max(recent.last().map_or(0, |bucket| bucket + 1));
+        let within = |from: usize, to: usize| {
+            let counts = counts.get(from..to.min(counts.len())).unwrap_or_default();
+            let more = more.get(from..to.min(more.len())).unwrap_or_default();
+            counts.iter().map(|count| u64::from(*count)).sum::<u64>() + more.iter().sum::<u64>()
+        };
+        let (min_ns, max_ns) = self.bounds();
+        let (all, mut seen, mut next, mut recent) = (self.count(), 0, 0, recent.as_slice());
+        ranks.map(|rank| {
+            // As `hdrhistogram` does it, in floating point.
+            #[expect(clippy::cast_possible_truncation, clippy::cast_sign_loss, reason = "a part of a count")]
+            let wanted = ((rank as f64 / 10_000.0 * all as f64).ceil() as u64).max(1);
+            while seen < wanted && next < end {
+                if next % step == 0 {
+                    let of_recent = recent.partition_point(|bucket| *bucket < next + step);
+                    let whole = within(next, next + step) + of_recent as u64;
+                    if seen + whole < wanted {
+                        (seen, next, recent) = (seen + whole, next + step, &recent[of_recent..]);
+                        continue;
+                    }
+                }
+                let of_recent = recent.iter().take_while(|bucket| **bucket == next).count();
+                seen += counts.get(next).map_or(0, |count| u64::from(*count)) + more.get(next).copied().unwrap_or(0);
+                (seen, next, recent) = (seen + of_recent as u64, next + 1, &recent[of_recent..]);
+            }
+            self.scale.largest_of(next.saturating_sub(1)).clamp(min_ns, max_ns)
         })
     }
 }
@@ -343,24 +391,6 @@ impl Counted {
         let more = self.more.iter().copied().chain(std::iter::repeat(0));
         let counts = self.counts.iter().zip(more).map(|(count, more)| u64::from(*count) + more);
         counts.enumerate().filter(|(_, count)| *count > 0)
-    }
-
-    /// The durations that so many of ten thousand, in rising order, do not exceed, by nearest rank.
-    fn quantiles<const N: usize>(&self, scale: Scale, ranks: [u64; N]) -> [u64; N] {
-        let mut counts = self.buckets();
-        let (mut seen, mut last) = (0_u64, 0);
-        ranks.map(|rank| {
-            // As `hdrhistogram` does it, in floating point.
-            #[expect(clippy::cast_possible_truncation, clippy::cast_sign_loss, reason = "a part of a count")]
-            let wanted = ((rank as f64 / 10_000.0 * self.count as f64).ceil() as u64).max(1);
-            while seen < wanted
-                && let Some((bucket, count)) = counts.next()
-            {
-                seen += count;
-                last = bucket;
-            }
-            scale.largest_of(last).clamp(self.min_ns, self.max_ns)
-        })
     }
 }
 

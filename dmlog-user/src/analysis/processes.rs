@@ -168,6 +168,11 @@ impl Processes {
         number
     }
 
+    /// Only how many there are, for whoever shows many mirrors.
+    pub fn brief(&self) -> ProcessTable {
+        ProcessTable { process_count: self.rows.len() as u64 - 1, rows: Vec::new(), other: None }
+    }
+
     /// What is told of the processes: most bytes first, at most `top`; the rest and those without counts of their own
     /// together.
     pub fn summary(&self, top: usize) -> ProcessTable {

@@ -140,6 +140,16 @@ pub struct RegionsSnapshot {
 impl Session {
     /// What the session knows now, with at most `top` rows in each list.
     pub fn snapshot(&self, top: usize) -> Snapshot {
+        self.snapshot_of(top, |_row| true)
+    }
+
+    /// The same for a screen that shows one mirror in full, the one in this row: of the others it leaves out operations and all
+    /// lists, of regions, processes and slow flushes.
+    pub fn snapshot_for(&self, top: usize, row: usize) -> Snapshot {
+        self.snapshot_of(top, |place| place == row)
+    }
+
+    fn snapshot_of(&self, top: usize, is_whole: impl Fn(usize) -> bool) -> Snapshot {
         let (first, last) = self.window.covered();
         let window = CoveredTime {
             first_ns: first.0,
@@ -156,7 +166,8 @@ impl Session {
         for (place, device) in with_number {
             if device.identity().is_some() || device.ops.events() > 0 {
                 let under_way = under_way.get(place).copied().unwrap_or_default();
-                devices.push(self.device_snapshot(place, device, &window, under_way, top));
+                let detail = if is_whole(devices.len()) { Detail::Whole { top } } else { Detail::Brief };
+                devices.push(self.device_snapshot(place, device, &window, under_way, detail));
             }
         }
         Snapshot {
@@ -192,8 +203,10 @@ impl Session {
         device: &Device,
         window: &CoveredTime,
         under_way: UnderWay,
-        top: usize,
+        detail: Detail,
     ) -> DeviceSnapshot {
+        let top = detail.top();
+        let is_whole = detail != Detail::Brief;
         let origin: MonoNs = self.window.origin();
         let span_ns = window.duration_ns;
         let end = MonoNs(origin.0.saturating_add(window.last_ns));
@@ -222,17 +235,35 @@ impl Session {
             log_instances: device.log_instances(),
             targets,
             events: device.ops.events(),
-            ops: device.ops.summary(span_ns),
+            ops: if is_whole { device.ops.summary(span_ns) } else { OpTable::default() },
             flush: device.flushes.summary(span_ns, slowest, device.recovery.is_idle().then(|| device.io.writes())),
             churn: device.churn.summary(&regions.totals),
             regions,
             occupancy: device.occupancy.summary(self.window.begin(), end, origin),
             io,
-            processes: device.processes.summary(top),
+            processes: if is_whole { device.processes.summary(top) } else { device.processes.brief() },
             recovery: device.recovery.summary(origin, &mirror),
             failures: device.failures.summary(origin),
             consults: device.consults.summary(span_ns),
             comparisons: self.comparisons_of(place, &device.comparisons),
+        }
+    }
+}
+
+/// How much is told of a mirror.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Detail {
+    /// Everything, with so many rows in each list.
+    Whole { top: usize },
+    /// One row of a table of mirrors.
+    Brief,
+}
+
+impl Detail {
+    fn top(self) -> usize {
+        match self {
+            Self::Whole { top } => top,
+            Self::Brief => 0,
         }
     }
 }
@@ -260,6 +291,9 @@ fn regions_of(device: &Device, top: usize) -> RegionsSnapshot {
         totals.absorb(target.regions.totals());
     }
     let [most_marked, most_written, most_re_marked] = By::ALL.map(|by| {
+        if top == 0 {
+            return Vec::new();
+        }
         let of_target = |target: &Target| target.regions.ranked(by, &target.geometry, &device.processes);
         let mut rows: Vec<RegionSummary> = device.targets().iter().flat_map(of_target).collect();
         rows.sort_by(|left, right| left.rank(right, by));

@@ -356,3 +356,23 @@ fn an_empty_stream_has_an_empty_snapshot() {
     assert!(snapshot.devices.is_empty());
     assert_eq!(snapshot.window.duration_ns, 0);
 }
+
+#[test]
+fn a_snapshot_for_a_screen_tells_all_of_one_mirror_and_a_row_of_the_others() {
+    let mut session = Session::new(None, Settings::default());
+    for log in [1, 2] {
+        session.apply(&Item::Event(identity(MS, log, log, &format!("m{log}"))));
+        session.apply(&Item::Event(map_write(2 * MS, log, u64::from(log), 0)));
+        session.apply(&Item::Event(mark(3 * MS, log, 0, Some(100))));
+        session.apply(&Item::Event(flush(4 * MS, log, Some(FlushKind::Dirtied), 500, 0)));
+    }
+    let whole = session.snapshot(10);
+    let told = session.snapshot_for(10, 1);
+    assert_eq!(told.devices[1], whole.devices[1]);
+    let (brief, other) = (&told.devices[0], &whole.devices[0]);
+    assert!(brief.ops.rows.is_empty() && brief.processes.rows.is_empty() && brief.regions.most_marked.is_empty());
+    assert!(brief.flush.slowest.is_empty() && !other.flush.slowest.is_empty() && !other.ops.rows.is_empty());
+    let row = |device: &DeviceSnapshot| (device.name.clone(), device.regions.totals, device.flush.kinds.clone());
+    assert_eq!(row(brief), row(other));
+    assert_eq!((&brief.io, &brief.recovery, &brief.occupancy), (&other.io, &other.recovery, &other.occupancy));
+}

@@ -45,8 +45,8 @@ pub struct Replay {
     frame: Frame,
     looker: Looker,
     what_if: Option<Job>,
-    /// Place of the snapshot in the frame.
-    shown_position: Option<u64>,
+    /// Place of the snapshot in the frame, and row of the mirror that it tells all of.
+    shown: Option<(u64, usize)>,
 }
 
 impl std::fmt::Debug for Replay {
@@ -81,7 +81,7 @@ impl Replay {
             frame,
             looker: Looker::default(),
             what_if: None,
-            shown_position: None,
+            shown: None,
         })
     }
 
@@ -169,9 +169,13 @@ impl Replay {
 
     fn refresh(&mut self, wants: &Wants) -> Result<(), TraceError> {
         let position = self.cursor.position();
-        if self.shown_position != Some(position) {
-            self.frame.snapshot = self.cursor.session().snapshot(TOP);
-            self.shown_position = Some(position);
+        // Rows shift when mirrors appear.
+        for _ in 0..2 {
+            let row = self.frame.device_row(wants.device.as_deref());
+            if self.shown != Some((position, row)) {
+                self.frame.snapshot = self.cursor.session().snapshot_for(TOP, row);
+                self.shown = Some((position, row));
+            }
         }
         if self.goal == Goal::Stay {
             // Whether this is the end is known only when one looks behind it.
