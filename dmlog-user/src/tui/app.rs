@@ -68,6 +68,8 @@ pub struct Table {
 pub struct App {
     pub(super) screen: Screen,
     pub(super) device: Option<String>,
+    /// The mirror that was marked on the screen of mirrors when it was drawn last: all is asked of it while none is chosen.
+    pub(super) marked: Option<String>,
     pub(super) theme: Theme,
     pub(super) overlay: Overlay,
     /// Rows of what lies over the screen.
@@ -93,6 +95,7 @@ impl App {
         Self {
             screen: settings.screen,
             device: settings.device.clone(),
+            marked: None,
             theme: settings.theme,
             overlay: Overlay::None,
             over: Scroll::default(),
@@ -122,7 +125,7 @@ impl App {
         let (columns, lines) = views::regions::room(self.body);
         Wants {
             screen: self.screen,
-            device: self.device.clone(),
+            device: self.device.clone().or_else(|| self.marked.clone()),
             zoom: self.map.zoom,
             cells: columns * lines,
             cursor: self.map.cursor,
@@ -156,6 +159,11 @@ impl App {
         let chosen = frame.snapshot.devices.iter().position(|device| Some(&device.name) == self.device.as_ref());
         let row = chosen.and_then(|place| rows.iter().position(|row| row.id == place as u64));
         row.or((!rows.is_empty()).then_some(0))
+    }
+
+    /// Name of the mirror in a row of the screen of mirrors.
+    pub(super) fn mirror_name(page: &Page, row: usize, frame: &Frame) -> Option<String> {
+        mirror_of(page, row, frame).map(|device| device.name.clone())
     }
 
     /// Chooses the mirror of a row of the screen of mirrors.

@@ -29,6 +29,9 @@ pub(super) fn draw(app: &mut App, frame: &Frame, area: Rect, buffer: &mut Buffer
     let page = app.page(frame, app.body);
     let is_over = matches!(app.overlay, Overlay::Help | Overlay::Flush(_));
     let mirror = app.mirror_row(&page, frame).filter(|_| app.screen == Screen::Mirrors && !is_over);
+    if let Some(row) = mirror {
+        app.marked = App::mirror_name(&page, row, frame);
+    }
     let table = &mut app.tables[app.screen.place()];
     table.scroll.selected = mirror.unwrap_or(table.scroll.selected);
     let scroll = if is_over { &mut app.over } else { &mut table.scroll };

@@ -146,7 +146,12 @@ impl<F: Feed> Live<F> {
             Mode::Still(still) => (&still.session, &mut still.stream, still.now, Pace::Paused),
             Mode::Past(_) => return,
         };
-        self.frame.snapshot = session.snapshot(TOP);
+        let row = self.frame.device_row(wants.device.as_deref());
+        self.frame.snapshot = session.snapshot_for(TOP, row);
+        if self.frame.device_row(wants.device.as_deref()) != row {
+            // Rows shift when mirrors appear.
+            self.frame.snapshot = session.snapshot_for(TOP, self.frame.device_row(wants.device.as_deref()));
+        }
         self.frame.look(session, wants);
         if wants.screen == Screen::Events {
             stream.tell(wants.filter.as_ref(), self.origin, &mut self.frame.events);
