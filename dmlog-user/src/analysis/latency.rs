@@ -44,6 +44,9 @@ const RECENT_END_NS: u64 = 1 << 24;
 /// Durations that are kept before they are counted. Measured: with 12 a replay is 5 % slower, with 256 no faster.
 const RECENT_MAX: usize = 60;
 
+/// Buckets that are skipped at a time on the way to a percentile.
+const LEAPS: [usize; 2] = [1024, 64];
+
 const _: () = assert!(size_of::<Latency>() == 256);
 
 /// Durations that are counted.
@@ -281,7 +284,7 @@ impl Latency {
     }
 
     /// The durations that so many of ten thousand, in rising order, do not exceed, by nearest rank. A screen asks for it of every
-    /// operation of every mirror, so what is not counted yet stays so, and powers of two are skipped as a whole.
+    /// operation of every mirror, so what is not counted yet stays so, and many buckets are skipped at a time.
     fn quantiles<const N: usize>(&self, ranks: [u64; N]) -> [u64; N] {
         let recent = self.recent.iter().take(usize::from(self.recents));
         let mut recent: Vec<usize> = recent.map(|ns| self.scale.bucket(u64::from(*ns))).collect();
@@ -290,7 +293,6 @@ impl Latency {
             Some(counted) => (counted.counts.as_slice(), counted.more.as_slice()),
             None => (&[][..], &[][..]),
         };
-        let step = 1_usize << self.scale.magnitude();
         let end = counts.len().max(recent.last().map_or(0, |bucket| bucket + 1));
         let within = |from: usize, to: usize| {
             let counts = counts.get(from..to.min(counts.len())).unwrap_or_default();
@@ -304,13 +306,14 @@ impl Latency {
             #[expect(clippy::cast_possible_truncation, clippy::cast_sign_loss, reason = "a part of a count")]
             let wanted = ((rank as f64 / 10_000.0 * all as f64).ceil() as u64).max(1);
             while seen < wanted && next < end {
-                if next % step == 0 {
-                    let of_recent = recent.partition_point(|bucket| *bucket < next + step);
-                    let whole = within(next, next + step) + of_recent as u64;
-                    if seen + whole < wanted {
-                        (seen, next, recent) = (seen + whole, next + step, &recent[of_recent..]);
-                        continue;
-                    }
+                let leap = LEAPS.iter().filter(|leap| next % *leap == 0).find_map(|leap| {
+                    let of_recent = recent.partition_point(|bucket| *bucket < next + leap);
+                    let seen = seen + within(next, next + leap) + of_recent as u64;
+                    (seen < wanted).then_some((seen, next + leap, of_recent))
+                });
+                if let Some((seen_then, next_then, of_recent)) = leap {
+                    (seen, next, recent) = (seen_then, next_then, &recent[of_recent..]);
+                    continue;
                 }
                 let of_recent = recent.iter().take_while(|bucket| **bucket == next).count();
                 seen += counts.get(next).map_or(0, |count| u64::from(*count)) + more.get(next).copied().unwrap_or(0);
