@@ -9,7 +9,7 @@ use aya_ebpf::maps::ring_buf::RingBufEntry;
 use dmlog_common::record::{CallRecord, Header, NONE, WAKE_EVERY, flag};
 
 use crate::kernel::filtering;
-use crate::maps::{ALLOWED, EVENTS, LOST, SEQUENCE};
+use crate::maps::{ALLOWED, EVENTS, LOST, RUNNING, SEQUENCE};
 use crate::site::{Lane, Moment, Returned};
 
 /// What a hook has to say about one call.
@@ -143,9 +143,20 @@ pub fn reserve<L: Lane, T: 'static>(hook: u16, fill: impl FnOnce(&mut RingBufEnt
     }
 }
 
-/// Takes a sequence number and asks for room; counts what finds none. What it gives must be submitted.
+/// Whether the capture runs: all hooks are attached, and it has not been asked to end.
+#[inline(always)]
+pub fn is_running() -> bool {
+    // SAFETY: a valid map value, which user space changes. Volatile: it is read at every call.
+    RUNNING.get_ptr(0).is_some_and(|running| unsafe { running.read_volatile() } != 0)
+}
+
+/// Takes a sequence number and asks for room; counts what finds none. What it gives must be submitted. Nothing while the
+/// capture does not run.
 #[inline(always)]
 pub fn take_place<L: Lane, T: 'static>(hook: u16) -> Option<(RingBufEntry<T>, u32)> {
+    if !is_running() {
+        return None;
+    }
     let seq = next_sequence::<L>()?;
     let Some(entry) = EVENTS.reserve::<T>(0) else {
         if let Some(lost) = LOST.get_ptr_mut(u32::from(hook)) {

@@ -18,6 +18,11 @@ pub static LAYOUT: Layout = Layout::UNKNOWN;
 #[unsafe(no_mangle)]
 pub static SWITCHES: Switches = Switches { filter: 0, reads: 0, callback_context_argument: 1, asking_tid: 0 };
 
+/// Not zero while the capture runs: hooks are attached, and detached, one after the other, and what is seen while some of them
+/// are missing would be told as the whole. Set by user space.
+#[map]
+pub static RUNNING: Array<u32> = Array::with_max_entries(1, 0);
+
 /// The event ring; user space may load it with another size.
 #[map]
 pub static EVENTS: RingBuf = RingBuf::with_byte_size(RING_BYTES, 0);

@@ -314,6 +314,9 @@ pub fn leave_kprobe(context: RetProbeContext, hook: u16) -> Option<(Kretprobe, R
 
 #[inline(always)]
 fn count_unpaired(hook: u16) {
+    if !crate::emit::is_running() {
+        return;
+    }
     if let Some(count) = UNPAIRED.get_ptr_mut(u32::from(hook)) {
         // SAFETY: a value of this CPU; a program does not interrupt itself.
         unsafe { *count += 1 };

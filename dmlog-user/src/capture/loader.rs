@@ -136,6 +136,13 @@ impl Loader {
         }
     }
 
+    /// Lets the programs record, or stop recording, all of them at once.
+    pub(super) fn set_running(&mut self, runs: bool) -> Result<(), CaptureError> {
+        let map = self.ebpf.map_mut("RUNNING").ok_or_else(|| damaged("RUNNING"))?;
+        let set = aya::maps::Array::<_, u32>::try_from(map).and_then(|mut map| map.set(0, u32::from(runs), 0));
+        set.map_err(|source| CaptureError::Ring { source })
+    }
+
     fn attach_fentry(&mut self, number: u16, hook: &'static Hook, btf_id: u32) -> Result<(), String> {
         if !self.module_btf.contains_key(hook.module) {
             let fd = sys::module_btf(hook.module)

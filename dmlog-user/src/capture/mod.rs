@@ -142,7 +142,9 @@ impl Capture {
             let first = plan.decisions.iter().find(|decision| decision.action == Action::Absent);
             return Err(CaptureError::NothingAttached { first: first.map_or(String::new(), |d| d.reason.clone()) });
         }
+        // From here on everything is seen.
         let (monotonic_ns, realtime_ns) = sys::clock_pair();
+        loader.set_running(true)?;
         let header = CaptureFacts {
             tool_version: env!("CARGO_PKG_VERSION").to_owned(),
             command_line: options.command_line.clone(),
@@ -259,7 +261,11 @@ impl Capture {
 
     /// Ends the capture: detaches, takes what is left in the ring, and accounts for everything that is missing.
     pub fn stop(mut self, out: &mut Vec<Item>) -> Losses {
-        let recursion = privileges::with_permitted(|| self.loader.detach_all());
+        let recursion = privileges::with_permitted(|| {
+            // Where that is refused, hooks stop one after the other.
+            let _ = self.loader.set_running(false);
+            self.loader.detach_all()
+        });
         self.loader.show_log();
         while self.drain(out, usize::MAX) > 0 {}
         let time = MonoNs(monotonic_ns());
