@@ -16,6 +16,8 @@ use super::selection::{Devices, Selection};
 use super::trace_file::{Source, TraceFile, TraceTime};
 use crate::export::csv::Csv;
 use crate::export::jsonl::JsonLines;
+#[cfg(feature = "parquet")]
+use crate::export::parquet::ParquetFile;
 use crate::export::sink::ItemSink;
 use crate::trace::reader::{Tail, TraceReader};
 
@@ -48,6 +50,9 @@ enum Format {
     Csv,
     /// JSON lines, one object an event; `dmlog-top schema` describes them
     Jsonl,
+    /// An Apache Parquet file, one row an event
+    #[cfg(feature = "parquet")]
+    Parquet,
 }
 
 /// Runs the command.
@@ -68,6 +73,11 @@ pub fn run(args: &Args) -> Result<Exit, Failure> {
     let output = match args.to {
         Format::Csv => export.write(Csv::new(output))?,
         Format::Jsonl => export.write(JsonLines::new(output))?,
+        #[cfg(feature = "parquet")]
+        Format::Parquet => {
+            let sink = ParquetFile::new(output, export.reader.facts());
+            export.write(sink.map_err(|error| write_failure(&args.output, error))?)?
+        }
     };
     output.commit().map_err(|error| write_failure(&args.output, error))?;
     if let Tail::Torn { bytes } = export.reader.tail() {
@@ -96,12 +106,6 @@ impl Export<'_> {
         let clock_start = self.reader.facts().clock.monotonic_ns;
         let mut start = None;
         loop {
-            if self.interrupt.is_set() {
-                return Err(io_failure(anyhow::anyhow!(
-                    "interrupted; `{}` was not written",
-                    TraceFile::from(self.output).name()
-                )));
-            }
             let mut written = Ok(());
             let selection = &self.selection;
             let batch = self.reader.next_batch_with(|item| {
@@ -111,6 +115,12 @@ impl Export<'_> {
                 }
             });
             written.map_err(|error| write_failure(self.output, error))?;
+            if self.interrupt.is_set() {
+                return Err(io_failure(anyhow::anyhow!(
+                    "interrupted; `{}` was not written",
+                    TraceFile::from(self.output).name()
+                )));
+            }
             match batch.map_err(|error| self.file.failure(error))? {
                 Some(batch) => self.progress.at(batch.bytes.end),
                 None => return sink.finish().map_err(|error| write_failure(self.output, error)),

@@ -192,11 +192,11 @@ mod tests {
     fn rows_have_the_columns_of_the_header() {
         let rows = rows(&[
             "1.000000001 cpu=1 tid=2 log=3 impl=disk mark_region region=5 duration_ns=100",
-            r#"1.5 cpu=1 tid=2 log=3 identity device="254:0" name="vg/lv" log_type="disk" flush_failed=0 log_device_failed=0"#,
-            "2.0 cpu=1 tid=2 log=3 impl=disk flush kind=dirtied result=-5 duration_ns=7",
-            r#"2.0 cpu=1 tid=2 log=3 map io=9 sector=8 bytes=4096 opf=0x801 tgid=4 comm="fio""#,
-            "3.0 gap cpu=2 lost=12 cause=ring_full",
-            r#"4.0 decode_error reason="too short""#,
+            r#"1.500000000 cpu=1 tid=2 log=3 identity device="254:0" name="vg/lv" log_type="disk" flush_failed=0 log_device_failed=0"#,
+            "2.000000000 cpu=1 tid=2 log=3 impl=disk flush kind=dirtied result=-5 duration_ns=7",
+            r#"2.000000000 cpu=1 tid=2 log=3 map io=9 sector=8 bytes=4096 opf=0x801 tgid=4 comm="fio""#,
+            "3.000000000 gap cpu=2 lost=12 cause=ring_full",
+            r#"4.000000000 decode_error reason="too short""#,
         ]);
         assert_eq!(
             rows,

@@ -167,18 +167,18 @@ mod tests {
             r#"{"time_ns":12000000340,"op":"mark_region","cpu":0,"tid":87,"log":1,"impl":"core","region":5,"duration_ns":100}"#
         );
         assert_eq!(
-            object("12.0 cpu=0 tid=87 log=1 impl=disk flush kind=dirtied result=-5"),
+            object("12.000000000 cpu=0 tid=87 log=1 impl=disk flush kind=dirtied result=-5"),
             r#"{"time_ns":12000000000,"op":"flush","cpu":0,"tid":87,"log":1,"impl":"disk","kind":"dirtied","result":-5}"#
         );
         assert_eq!(
-            object("12.0 gap lost=18446744073709551615 cause=ring_full"),
+            object("12.000000000 gap lost=18446744073709551615 cause=ring_full"),
             r#"{"time_ns":12000000000,"op":"gap","lost":18446744073709551615,"cause":"ring_full"}"#
         );
     }
 
     #[test]
     fn no_text_leaves_its_quotes() {
-        let line = r#"1.0 cpu=0 tid=1 log=1 map io=7 sector=1 bytes=4096 opf=0x1 tgid=2 comm="a\"b\\c\n\u{7f}\u{85}é""#;
+        let line = r#"1.000000000 cpu=0 tid=1 log=1 map io=7 sector=1 bytes=4096 opf=0x1 tgid=2 comm="a\"b\\c\n\u{7f}\u{85}é""#;
         let object = object(line);
         assert!(object.contains(r#""comm":"a\"b\\c\n\u007f\u0085é""#), "{object}");
         let read: serde_json::Value = serde_json::from_str(&object).unwrap();
@@ -193,17 +193,17 @@ mod tests {
             out
         };
         assert_eq!(
-            details("1.0 cpu=1 tid=2 log=3 bits bitset=clean first=0 regions=70 cut=0 bits=0x1,0x3d"),
+            details("1.000000000 cpu=1 tid=2 log=3 bits bitset=clean first=0 regions=70 cut=0 bits=0x1,0x3d"),
             r#"before{"bitset":"clean","first":0,"regions":70,"cut":false,"bits":"0x1,0x3d"}"#
         );
-        assert_eq!(details("1.0 cpu=1 tid=2 log=3 pass"), "before{}");
+        assert_eq!(details("1.000000000 cpu=1 tid=2 log=3 pass"), "before{}");
     }
 
     #[test]
     fn everything_taken_is_written_in_order() {
         let mut sink = JsonLines::new(Vec::new());
         for time in 0..10_000 {
-            sink.take(&parse(&format!("{time}.0 cpu=1 tid=2 log=3 pass")).unwrap()).unwrap();
+            sink.take(&parse(&format!("{time}.000000000 cpu=1 tid=2 log=3 pass")).unwrap()).unwrap();
         }
         let written = String::from_utf8(sink.finish().unwrap()).unwrap();
         assert_eq!(written.lines().count(), 10_000);

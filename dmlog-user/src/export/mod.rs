@@ -12,6 +12,8 @@ pub mod inspection;
 pub mod json;
 pub mod jsonl;
 pub mod number;
+#[cfg(feature = "parquet")]
+pub mod parquet;
 pub mod schema;
 pub mod sink;
 pub mod table;

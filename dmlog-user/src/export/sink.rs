@@ -12,6 +12,9 @@ use crate::event::op::{Event, Identity, Op};
 /// Logs whose device is remembered, as many as a trace of years has. Events of further ones are exported without its name.
 pub const LOGS_MAX: usize = 1 << 16;
 
+/// Bytes of a device's name that are kept: the kernel's limit is 127, and twice that with `vg/lv`. A longer one is no name.
+pub const NAME_BYTES_MAX: usize = 512;
+
 /// Takes the items of a trace in their order and writes them in one format.
 pub trait ItemSink {
     /// Where the bytes went.
@@ -41,7 +44,8 @@ impl<T> DeviceNames<T> {
         let Item::Event(Event { log, op: Op::Identity(identity), .. }) = item else { return };
         let Identity { device, name, .. } = &**identity;
         let is_full = self.0.len() >= LOGS_MAX;
-        let form = || if name.is_empty() { form(&device.to_string()) } else { form(name) };
+        let form =
+            || if name.is_empty() || name.len() > NAME_BYTES_MAX { form(&device.to_string()) } else { form(name) };
         match self.0.entry(*log) {
             Entry::Occupied(mut known) => {
                 known.insert(form());
