@@ -1,7 +1,7 @@
 //! An [Apache Parquet](https://parquet.apache.org) file: one row an item, in the order of the trace.
 //!
 //! Columns are those of the trace (`trace/FORMAT.md`), with three differences: `time` is the time of the wall clock, null where the capture
-//! did not tell it; `device` is the name of the device that the log belongs to, null before its identity has come; `text` holds what an
+//! did not tell it; `device` is the name of the device that the log belongs to, null if its identity comes more than a row group later; `text` holds what an
 //! identity or a bitset says as a JSON object with the keys of the JSON lines, beside the reason of a decode error. What repeats
 //! is stored by dictionary, what grows as differences, all of it compressed by zstd. The footer has what is known of the capture as JSON under
 //! `dmlog.facts`.
@@ -22,6 +22,7 @@ use super::jsonl::{name_of, push_details};
 use super::sink::{DeviceNames, ItemSink};
 use crate::event::facts::CaptureFacts;
 use crate::event::flat::Flat;
+use crate::event::ids::LogId;
 use crate::event::item::Item;
 use crate::event::op::{LogImpl, Op};
 use crate::event::text::keys::is_log_op;
@@ -94,6 +95,8 @@ pub struct ParquetFile<W: Write + Send> {
     wall_offset_ns: Option<i128>,
     rows: usize,
     columns: Columns,
+    /// The log of each row: its device is looked up when the row group is written, because a name may come after the first events.
+    logs: Vec<Option<LogId>>,
     /// Of operations, implementations, causes and devices: as long as the file.
     names: Words,
     /// Of commands and whatever else: as long as a row group.
@@ -126,6 +129,7 @@ impl<W: Write + Send> ParquetFile<W> {
             wall_offset_ns: is_known.then(|| i128::from(clock.realtime_ns) - i128::from(clock.monotonic_ns)),
             rows: 0,
             columns: Columns::default(),
+            logs: Vec::new(),
             names: Words::default(),
             texts: Words::default(),
             devices: DeviceNames::default(),
@@ -133,7 +137,7 @@ impl<W: Write + Send> ParquetFile<W> {
     }
 
     fn push(&mut self, item: &Item) {
-        let Self { columns, names, texts, devices, .. } = self;
+        let Self { columns, names, texts, logs, .. } = self;
         let time_ns = item.time().0;
         let wall_ns = self.wall_offset_ns.map(|offset| i128::from(time_ns) + offset);
         columns.time.push(wall_ns.and_then(|ns| i64::try_from(ns).ok()));
@@ -164,7 +168,7 @@ impl<W: Write + Send> ParquetFile<W> {
         columns.cpu.push(cpu.map(i32::from));
         columns.tid.push(small(is_event.then_some(flat.tid)));
         columns.log.push(small(is_event.then_some(flat.log.0)));
-        columns.device.push(devices.get(flat.log).copied().filter(|_| is_event));
+        logs.push(is_event.then_some(flat.log));
         columns.implementation.push(implementation.map(|known| names.place(impl_name(known))));
         columns.duration_ns.push(signed(flat.duration_ns));
         columns.region.push(signed(flat.region));
@@ -186,6 +190,9 @@ impl<W: Write + Send> ParquetFile<W> {
     fn write_group(&mut self) -> Result<(), ParquetError> {
         if self.rows == 0 {
             return Ok(());
+        }
+        for log in self.logs.drain(..) {
+            self.columns.device.push(log.and_then(|log| self.devices.get(log).copied()));
         }
         let (columns, names, texts) = (&mut self.columns, &self.names, &self.texts);
         let mut group = self.file.next_row_group()?;
