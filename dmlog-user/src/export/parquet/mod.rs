@@ -12,7 +12,7 @@ use std::sync::Arc;
 use parquet::basic::{Compression, Encoding, ZstdLevel};
 use parquet::errors::ParquetError;
 use parquet::file::metadata::KeyValue;
-use parquet::file::properties::WriterProperties;
+use parquet::file::properties::{EnabledStatistics, WriterProperties};
 use parquet::file::writer::SerializedFileWriter;
 use parquet::schema::parser::parse_message_type;
 use parquet::schema::types::ColumnPath;
@@ -29,6 +29,8 @@ use crate::event::text::keys::is_log_op;
 use crate::event::text::{cause_name, impl_name};
 
 mod columns;
+#[cfg(test)]
+mod tests;
 
 /// Rows of a row group: some 30 MiB while it is collected.
 pub const ROW_GROUP_ROWS: usize = 1 << 18;
@@ -102,6 +104,28 @@ pub struct ParquetFile<W: Write + Send> {
     /// Of commands and whatever else: as long as a row group.
     texts: Words,
     devices: DeviceNames<u32>,
+    operations: Operations,
+}
+
+/// Places of the names of operations, so that a row does not look for its name.
+#[derive(Debug, Default)]
+struct Operations(Vec<Option<u32>>);
+
+impl Operations {
+    fn place(&mut self, item: &Item, names: &mut Words) -> u32 {
+        // Codes begin with 1.
+        let code = if let Item::Event(event) = item { event.op.code() } else { 0 };
+        let slot = usize::from(code);
+        match self.0.get(slot) {
+            Some(Some(place)) if code > 0 => *place,
+            _ => {
+                let place = names.place(name_of(item));
+                self.0.resize(self.0.len().max(slot + 1), None);
+                self.0[slot] = Some(place);
+                place
+            }
+        }
+    }
 }
 
 impl<W: Write + Send> ParquetFile<W> {
@@ -113,6 +137,8 @@ impl<W: Write + Send> ParquetFile<W> {
         let level = ZstdLevel::try_new(1).map_err(io_error)?;
         let mut properties = WriterProperties::builder()
             .set_compression(Compression::ZSTD(level))
+            // Of each page too would cost more than it saves a reader.
+            .set_statistics_enabled(EnabledStatistics::Chunk)
             .set_created_by(tool.to_owned())
             .set_key_value_metadata(Some(vec![KeyValue::new("dmlog.facts".to_owned(), facts_json)]));
         for name in GROWING {
@@ -133,6 +159,7 @@ impl<W: Write + Send> ParquetFile<W> {
             names: Words::default(),
             texts: Words::default(),
             devices: DeviceNames::default(),
+            operations: Operations::default(),
         })
     }
 
@@ -142,7 +169,7 @@ impl<W: Write + Send> ParquetFile<W> {
         let wall_ns = self.wall_offset_ns.map(|offset| i128::from(time_ns) + offset);
         columns.time.push(wall_ns.and_then(|ns| i64::try_from(ns).ok()));
         columns.time_ns.push(Some(time_ns.cast_signed()));
-        columns.op.push(Some(names.place(name_of(item))));
+        columns.op.push(Some(self.operations.place(item, names)));
         let mut flat = Flat::default();
         let (mut cpu, mut lost, mut cause, mut text) = (None, None, None, None);
         match item {
