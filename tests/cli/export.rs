@@ -6,7 +6,7 @@ use std::path::{Path, PathBuf};
 use dmlog_user::event::flat::{Flat, op_code};
 use dmlog_user::event::ids::{LogId, MonoNs};
 use dmlog_user::event::item::{Gap, Item};
-use dmlog_user::event::op::{Event, MirrorOp, Op};
+use dmlog_user::event::op::{Event, LogImpl, MirrorOp, Op};
 use dmlog_user::event::text::parse::parse;
 use dmlog_user::event::text::quote::quote;
 use dmlog_user::event::text::{CAUSES, IMPLEMENTATIONS, cause_name, impl_name};
@@ -171,7 +171,7 @@ fn item(header: &[String], row: &[String]) -> Item {
                 tid: small("tid").unwrap(),
                 log: LogId(small("log").unwrap()),
                 code: op_code(op).unwrap(),
-                implementation: implementation.map_or(0, |known| known.number()),
+                implementation: implementation.map_or(0, LogImpl::number),
                 duration_ns: count("duration_ns"),
                 region: count("region"),
                 result: some("result"),
@@ -181,7 +181,7 @@ fn item(header: &[String], row: &[String]) -> Item {
                 bytes: small("bytes"),
                 opf: small("opf"),
                 tgid: small("tgid"),
-                comm: (op == "map").then(|| text(field("comm")).into()),
+                comm: (op == "map").then(|| text(field("comm"))),
                 ..Flat::default()
             };
             Item::Event(flat.to_event().unwrap())

@@ -60,7 +60,8 @@ pub(crate) fn run_command(args: &FuzzArgs) -> Result<ExitCode> {
     let programs: Vec<_> = targets.iter().map(|target| tool::build(target, &folder)).collect::<Result<_>>()?;
     let fuzz = |(target, program): (&String, PathBuf)| {
         let run = run(target, &program, &folder.join("runs").join(target), args.seconds)?;
-        let findings: String = run.findings.iter().map(|finding| format!("\n{:<13} {finding}", "")).collect();
+        let lines: Vec<String> = run.findings.iter().map(|finding| format!("\n{:<13} {finding}", "")).collect();
+        let findings = lines.concat();
         println!("{target:<13} {run}{findings}");
         Ok(!run.findings.is_empty())
     };

@@ -1,6 +1,7 @@
 //! What a file says to the library that wrote it; others read it in `tests/traces/exports.rs`.
 
 use bytes::Bytes;
+use parquet::file::metadata::RowGroupMetaData;
 use parquet::file::reader::{FileReader as _, SerializedFileReader};
 use parquet::record::{Field, Row};
 
@@ -70,7 +71,7 @@ fn wall_times_are_there_where_the_clock_is_known() {
 #[test]
 fn row_groups_are_bounded_by_rows_and_by_text() {
     let groups = |file: &SerializedFileReader<Bytes>| -> Vec<i64> {
-        file.metadata().row_groups().iter().map(|group| group.num_rows()).collect()
+        file.metadata().row_groups().iter().map(RowGroupMetaData::num_rows).collect()
     };
     let pass = parse("1.000000000 cpu=1 tid=2 log=3 pass").unwrap();
     let many = file(std::iter::repeat_n(pass, ROW_GROUP_ROWS + 1), CLOCK);
