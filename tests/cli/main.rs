@@ -5,6 +5,7 @@
 #![expect(clippy::unwrap_used, reason = "a test that cannot go on panics, and a panic has a place")]
 
 mod bad_files;
+mod export;
 mod inspect;
 mod print;
 mod program;

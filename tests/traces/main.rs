@@ -4,6 +4,7 @@
 
 mod cursor;
 mod damage;
+mod exports;
 mod golden;
 mod hostile;
 mod model;

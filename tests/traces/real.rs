@@ -25,7 +25,7 @@ pub(crate) fn recordings() -> Vec<PathBuf> {
     paths
 }
 
-fn report(path: &Path) -> Value {
+pub(crate) fn report(path: &Path) -> Value {
     let output =
         Command::new(env!("CARGO_BIN_EXE_dmlog-top")).args(["report", "--format", "json"]).arg(path).output().unwrap();
     assert!(output.status.success(), "{}: {}", path.display(), String::from_utf8_lossy(&output.stderr));
@@ -33,7 +33,7 @@ fn report(path: &Path) -> Value {
 }
 
 /// Count of each operation over all devices.
-fn ops(report: &Value) -> BTreeMap<String, u64> {
+pub(crate) fn ops(report: &Value) -> BTreeMap<String, u64> {
     let mut ops = BTreeMap::new();
     for device in report["devices"].as_array().unwrap() {
         for (op, numbers) in device["ops"].as_object().unwrap() {

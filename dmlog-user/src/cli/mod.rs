@@ -12,17 +12,22 @@ use clap::{Parser, Subcommand};
 use self::exit::{Exit, Failure};
 
 pub mod exit;
+pub mod export;
 #[cfg(feature = "live")]
 pub mod host;
 pub mod inspect;
+pub mod interrupt;
 #[cfg(all(feature = "live", feature = "tui"))]
 pub mod live;
+pub mod output;
 pub mod print;
+pub mod progress;
 #[cfg(feature = "live")]
 pub mod record;
 #[cfg(feature = "tui")]
 pub mod replay;
 pub mod report;
+pub mod schema;
 #[cfg(feature = "tui")]
 pub mod screen;
 pub mod selection;
@@ -60,6 +65,10 @@ enum Command {
     Replay(replay::Args),
     /// Print the events of a trace, one a line
     Print(print::Args),
+    /// Write a trace in a format of other tools
+    Export(export::Args),
+    /// Print the JSON schema of `export --to jsonl`
+    Schema,
     /// Summarise a trace
     Report(report::Args),
     /// Check a trace: seals, losses, and the kernel's answers against the model of its logs
@@ -115,6 +124,8 @@ fn dispatch(command: &Command) -> Result<Exit, Failure> {
         #[cfg(feature = "tui")]
         Command::Replay(args) => replay::run(args),
         Command::Print(args) => print::run(args),
+        Command::Export(args) => export::run(args),
+        Command::Schema => schema::run(),
         Command::Report(args) => report::run(args),
         Command::Verify(args) => verify::run(args),
         Command::Inspect(args) => inspect::run(args),

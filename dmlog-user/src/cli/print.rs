@@ -11,9 +11,9 @@ use super::exit::{Exit, Failure};
 use super::selection::{Devices, RegionRange, Selection, parse_op};
 use super::trace_file::{TraceFile, TraceTime};
 use crate::event::facts::CaptureFacts;
-use crate::event::item::Item;
 use crate::event::text::quote::quote;
-use crate::event::text::{Value, Visitor, push_time, render_into, visit, words};
+use crate::event::text::{push_time, render_into};
+use crate::export::jsonl::push_item;
 use crate::trace::reader::Tail;
 
 /// Arguments of `dmlog-top print`.
@@ -84,7 +84,7 @@ pub fn run(args: &Args) -> Result<Exit, Failure> {
                 line.clear();
                 match args.format {
                     Format::Text => render_into(item, &mut line),
-                    Format::Jsonl => render_json(item, &mut line),
+                    Format::Jsonl => push_item(item, &mut line),
                 }
                 line.push('\n');
                 printed(out.write_all(line.as_bytes()))?;
@@ -126,57 +126,4 @@ fn write_header(out: &mut impl Write, facts: &CaptureFacts) -> io::Result<()> {
         writeln!(out, "# not probed {module} {function}: {} {}", quote(&hook.reason), quote(&hook.loss))?;
     }
     Ok(())
-}
-
-/// One JSON object; the keys are those of the text form, with `time_ns` and `op` first.
-fn render_json(item: &Item, out: &mut String) {
-    let mut visitor = JsonVisitor { op: "", pairs: String::new() };
-    visit(item, &mut visitor);
-    out.push_str("{\"time_ns\":");
-    out.push_str(&item.time().0.to_string());
-    out.push_str(",\"op\":");
-    push_json(visitor.op, out);
-    out.push_str(&visitor.pairs);
-    out.push('}');
-}
-
-struct JsonVisitor {
-    op: &'static str,
-    pairs: String,
-}
-
-impl Visitor for JsonVisitor {
-    fn op(&mut self, name: &'static str) {
-        self.op = name;
-    }
-
-    fn pair(&mut self, key: &'static str, value: Value<'_>) {
-        self.pairs.push(',');
-        push_json(key, &mut self.pairs);
-        self.pairs.push(':');
-        match value {
-            Value::Count(number) | Value::Bits(number) => self.pairs.push_str(&number.to_string()),
-            Value::Signed(number) => self.pairs.push_str(&number.to_string()),
-            Value::Flag(flag) => self.pairs.push_str(if flag { "true" } else { "false" }),
-            Value::Word(text) | Value::Text(text) => push_json(text, &mut self.pairs),
-            Value::Words(words) => {
-                let mut text = String::new();
-                words::render_into(words, &mut text);
-                push_json(&text, &mut self.pairs);
-            }
-        }
-    }
-}
-
-/// A JSON string. Beyond what JSON asks for, the control characters above ASCII are escaped too.
-fn push_json(text: &str, out: &mut String) {
-    // A string always has a JSON form.
-    let json = serde_json::to_string(text).unwrap_or_default();
-    for c in json.chars() {
-        if c.is_control() {
-            out.push_str(&format!("\\u{:04x}", u32::from(c)));
-        } else {
-            out.push(c);
-        }
-    }
 }

@@ -1,14 +1,21 @@
-//! L3: snapshots to bytes, one file per format.
+//! L3: snapshots and items to bytes, one file per format.
 //!
-//! A format is a pure function of a [`Report`]; writing the bytes somewhere is the caller's. Same report, same bytes.
+//! A format of a whole trace is a pure function of a [`Report`]; a format of single events is an [`ItemSink`](sink::ItemSink) that writes where it
+//! is told. Opening files is the caller's. Same input, same bytes.
 
 use crate::event::facts::CaptureFacts;
 use crate::session::snapshot::Snapshot;
 
 pub mod coverage;
+pub mod csv;
 pub mod inspection;
 pub mod json;
+pub mod jsonl;
 pub mod number;
+#[cfg(feature = "parquet")]
+pub mod parquet;
+pub mod schema;
+pub mod sink;
 pub mod table;
 pub mod text;
 pub mod whatif;

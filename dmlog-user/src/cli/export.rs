@@ -1,0 +1,139 @@
+//! `dmlog-top export`: a trace in a format of other tools.
+//!
+//! The file gets its name when it is whole. Losses are rows too, never left out but by a range of time.
+
+use std::fs;
+use std::io::{self, Write as _};
+use std::path::{Path, PathBuf};
+
+use anyhow::Context as _;
+
+use super::exit::{Exit, Failure};
+use super::interrupt::Interrupt;
+use super::output::Output;
+use super::progress::Progress;
+use super::selection::{Devices, Selection};
+use super::trace_file::{Source, TraceFile, TraceTime};
+use crate::export::csv::Csv;
+use crate::export::jsonl::JsonLines;
+#[cfg(feature = "parquet")]
+use crate::export::parquet::ParquetFile;
+use crate::export::sink::ItemSink;
+use crate::trace::reader::{Tail, TraceReader};
+
+/// Arguments of `dmlog-top export`.
+#[derive(Debug, clap::Args)]
+pub struct Args {
+    /// Trace to read; `-` is stdin
+    #[arg(value_name = "FILE")]
+    file: PathBuf,
+    /// Format to write
+    #[arg(long, value_enum)]
+    to: Format,
+    /// File to write, which gets its name when it is whole; `-` is stdout
+    #[arg(short, long, value_name = "OUT")]
+    output: PathBuf,
+    /// Only this device: `vg/lv`, dm name, or MAJ:MIN (repeatable)
+    #[arg(short, long = "device", value_name = "DEV")]
+    devices: Vec<String>,
+    /// Only from this time: `1.5s` or `250ms` from the start, or monotonic seconds as `print` shows them
+    #[arg(long, value_name = "T")]
+    since: Option<TraceTime>,
+    /// Only before this time
+    #[arg(long, value_name = "T")]
+    until: Option<TraceTime>,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq, clap::ValueEnum)]
+enum Format {
+    /// Comma-separated values, one row an event
+    Csv,
+    /// JSON lines, one object an event; `dmlog-top schema` describes them
+    Jsonl,
+    /// An Apache Parquet file, one row an event
+    #[cfg(feature = "parquet")]
+    Parquet,
+}
+
+/// Runs the command.
+///
+/// # Errors
+/// [`Failure`] with the exit code and a sentence: 2 for a device that is not in the trace, 5 for a file that cannot be
+/// read or written or is corrupt, and for an interruption.
+pub fn run(args: &Args) -> Result<Exit, Failure> {
+    let interrupt = Interrupt::listen().context("cannot listen for signals").map_err(io_failure)?;
+    let file = TraceFile::from(args.file.as_path());
+    let devices = if args.devices.is_empty() { None } else { Some(Devices::find(&file, &args.devices)?) };
+    let reader = file.open()?;
+    let selection = Selection { devices, since: args.since, until: args.until, ..Selection::default() };
+    let output = Output::open(&args.output).map_err(|error| write_failure(&args.output, error))?;
+    let total_bytes = fs::metadata(&args.file).map_or(0, |known| known.len());
+    let progress = Progress::new(format!("export of {}", file.name()), total_bytes);
+    let mut export = Export { file, reader, selection, interrupt, progress, output: &args.output };
+    let output = match args.to {
+        Format::Csv => export.write(Csv::new(output))?,
+        Format::Jsonl => export.write(JsonLines::new(output))?,
+        #[cfg(feature = "parquet")]
+        Format::Parquet => {
+            let sink = ParquetFile::new(output, export.reader.facts());
+            export.write(sink.map_err(|error| write_failure(&args.output, error))?)?
+        }
+    };
+    output.commit().map_err(|error| write_failure(&args.output, error))?;
+    if let Tail::Torn { bytes } = export.reader.tail() {
+        let name = export.file.name();
+        let _ = writeln!(
+            io::stderr(),
+            "dmlog-top: `{name}` was not ended by its recorder; {bytes} bytes behind the last seal cannot be read"
+        );
+    }
+    Ok(Exit::Done)
+}
+
+/// An export under way.
+struct Export<'a> {
+    file: TraceFile,
+    reader: TraceReader<Source>,
+    selection: Selection,
+    interrupt: Interrupt,
+    progress: Progress,
+    output: &'a Path,
+}
+
+impl Export<'_> {
+    /// Hands everything that was asked for to a format.
+    fn write<S: ItemSink>(&mut self, mut sink: S) -> Result<S::Out, Failure> {
+        let clock_start = self.reader.facts().clock.monotonic_ns;
+        let mut start = None;
+        loop {
+            let mut written = Ok(());
+            let selection = &self.selection;
+            let batch = self.reader.next_batch_with(|item| {
+                let start = *start.get_or_insert(Selection::start(clock_start, item.time()));
+                if written.is_ok() && selection.takes(&item, start) {
+                    written = sink.take(&item);
+                }
+            });
+            written.map_err(|error| write_failure(self.output, error))?;
+            if self.interrupt.is_set() {
+                return Err(io_failure(anyhow::anyhow!(
+                    "interrupted; `{}` was not written",
+                    TraceFile::from(self.output).name()
+                )));
+            }
+            match batch.map_err(|error| self.file.failure(error))? {
+                Some(batch) => self.progress.at(batch.bytes.end),
+                None => return sink.finish().map_err(|error| write_failure(self.output, error)),
+            }
+        }
+    }
+}
+
+fn io_failure(error: anyhow::Error) -> Failure {
+    Failure::new(Exit::Io, error)
+}
+
+fn write_failure(path: &Path, error: io::Error) -> Failure {
+    let name = if path == Path::new("-") { "stdout".to_owned() } else { format!("`{}`", TraceFile::from(path).name()) };
+    io_failure(anyhow::Error::new(error).context(format!("cannot write {name}")))
+}
