@@ -18,7 +18,9 @@ fn disk() -> Stage {
 fn q_and_escape_end_it_and_escape_closes_first() {
     assert_eq!(disk().press("q"), Some(Command::Quit));
     assert_eq!(disk().press("<C-c>"), Some(Command::Quit));
-    assert_eq!(disk().press("<Esc>"), Some(Command::Quit));
+    assert_eq!(disk().press("<Esc>"), None, "whoever closes what has not opened must not leave");
+    assert_eq!(disk().press("<Esc>j<Esc>"), None);
+    assert_eq!(disk().press("<Esc><Esc>"), Some(Command::Quit));
     assert_eq!(disk().press("?<Esc>"), None);
     assert_eq!(disk().press("/x<Esc>"), None);
     assert_eq!(disk().press("2<Enter>"), None);
@@ -154,11 +156,15 @@ fn enter_opens_the_regions_of_the_mirror_and_the_map_has_a_cursor() {
     let mut stage = disk();
     stage.press("<Enter>");
     assert_eq!(stage.app.screen(), Screen::Regions);
-    stage.press("lll");
+    // The hottest, before anybody moves.
     let text = stage.text();
     assert!(text.contains("region 3  sectors 3072 to 4095") && text.contains("marks 3  clears 4"), "{text}");
+    stage.press("ll");
+    assert!(stage.text().contains("region 5 "), "{}", stage.text());
+    stage.press("12");
+    assert!(stage.text().contains("region 5 "), "where it was left");
     stage.press("j");
-    assert!(stage.text().contains("region 19 "), "a line of the map has 16 cells");
+    assert!(stage.text().contains("region 21 "), "a line of the map has 16 cells");
 }
 
 #[test]

@@ -20,8 +20,9 @@ fn the_answers_are_on_the_screen_within_a_few_keys() {
     terminal.expect(&["counts-disk", "disk on 1:2", "hottest region", "counts::disk_cr (pid 166)", "worker 80 %"]);
     terminal.press("2");
     terminal.wait_for("marks 32 regions of 512 KiB");
-    terminal.press("lll");
     terminal.wait_for("region 3  sectors 3072 to 4095");
+    terminal.press("l");
+    terminal.wait_for("region 4  sectors 4096 to 5119");
     terminal.press("3");
     terminal.wait_for("Slowest flushes");
     terminal.expect(&["4.09 ms  dirtied"]);

@@ -28,6 +28,10 @@ fn without_a_terminal_there_is_a_sentence_and_plain_works() {
     assert_eq!(output.status.code(), Some(0));
     assert_eq!(text.matches("counts-disk").count(), 2, "two times one row:\n{text}");
     assert!(!text.contains('\u{1b}'), "no escape codes:\n{text}");
+    let output = command.args(["--choose", "nosuch"]).output().unwrap();
+    assert_eq!((output.status.code(), output.stdout.len()), (Some(2), 0));
+    let complaint = String::from_utf8(output.stderr).unwrap();
+    assert!(complaint.contains("no mirror is called `nosuch`; there are: counts-disk"), "{complaint}");
 }
 
 #[test]

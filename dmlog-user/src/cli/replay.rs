@@ -10,8 +10,10 @@ use super::exit::{Exit, Failure};
 use super::screen::{SAMPLE, ScreenArgs};
 use super::trace_file::TraceFile;
 use crate::event::ids::DurationNs;
+use crate::export::number::harmless;
 use crate::trace::error::TraceError;
 use crate::trace::reader::TraceReader;
+use crate::tui::frame::Frame;
 use crate::tui::plain;
 use crate::tui::replay::Replay;
 use crate::tui::run::run as show;
@@ -73,6 +75,7 @@ fn opener(path: &Path, file: &TraceFile) -> Result<Open, Failure> {
 fn in_lines(replay: &mut Replay, args: &ScreenArgs, settings: &Settings) -> Result<Exit, Failure> {
     let wants = Wants { screen: settings.screen, device: settings.device.clone(), cells: 1024, ..Wants::default() };
     replay.read_all(&wants);
+    check_device(replay.frame(), settings.device.as_deref())?;
     let end_ns = replay.now_ns();
     let first_ns = replay.frame().snapshot.window.first_ns;
     let mut at_ns = first_ns;
@@ -88,6 +91,19 @@ fn in_lines(replay: &mut Replay, args: &ScreenArgs, settings: &Settings) -> Resu
         printed += 1;
     }
     Ok(Exit::Done)
+}
+
+/// Refuses the name of a mirror that is not there.
+fn check_device(frame: &Frame, device: Option<&str>) -> Result<(), Failure> {
+    let devices = &frame.snapshot.devices;
+    match device.filter(|name| devices.iter().all(|device| device.name != *name)) {
+        None => Ok(()),
+        Some(name) => {
+            let names: Vec<String> = devices.iter().map(|device| harmless(&device.name)).collect();
+            let error = anyhow::anyhow!("no mirror is called `{name}`; there are: {}", names.join(", "));
+            Err(Failure::new(Exit::Usage, error))
+        }
+    }
 }
 
 /// Writes to stdout.

@@ -128,9 +128,10 @@ pub struct Selection {
 }
 
 impl Selection {
-    /// Where a trace starts: when its capture did, or with its first item where that is not known.
+    /// Where a trace starts: when its capture did, or with its first item where that is not known or came earlier, as for a
+    /// session.
     pub fn start(clock_start_ns: u64, first_item: MonoNs) -> MonoNs {
-        if clock_start_ns == 0 { first_item } else { MonoNs(clock_start_ns) }
+        if clock_start_ns == 0 { first_item } else { MonoNs(clock_start_ns).min(first_item) }
     }
 
     /// Is this item asked for, in a trace that starts at `start`?

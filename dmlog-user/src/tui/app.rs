@@ -83,6 +83,8 @@ pub struct App {
     pub(super) tabs: Vec<(Screen, Rect)>,
     pub(super) body: Rect,
     is_mouse_on: bool,
+    /// The last key was Esc with nothing open.
+    asked_to_quit: bool,
     /// What was drawn last, for the export.
     pub(super) drawn: Option<(Page, Buffer)>,
 }
@@ -106,6 +108,7 @@ impl App {
             tabs: Vec::new(),
             body: Rect::default(),
             is_mouse_on: settings.mouse,
+            asked_to_quit: false,
             drawn: None,
         }
     }
@@ -208,8 +211,11 @@ impl App {
             }
             return None;
         }
-        let action = action(key, self.screen, frame)?;
-        self.act(action, frame)
+        let action = action(key, self.screen, frame);
+        if action != Some(Action::Close) {
+            self.asked_to_quit = false;
+        }
+        self.act(action?, frame)
     }
 
     fn act(&mut self, action: Action, frame: &Frame) -> Option<Command> {
@@ -220,7 +226,12 @@ impl App {
             {
                 self.map.zoom = None;
             }
-            Action::Close if self.overlay == Overlay::None => return Some(Command::Quit),
+            Action::Close if self.overlay == Overlay::None && self.asked_to_quit => return Some(Command::Quit),
+            Action::Close if self.overlay == Overlay::None => {
+                // Whoever closes what has not opened must not leave by that.
+                self.asked_to_quit = true;
+                self.say("nothing is open; Esc again or q quits");
+            }
             Action::Close => self.overlay = Overlay::None,
             Action::Help if self.overlay == Overlay::Help => self.overlay = Overlay::None,
             Action::Help => {
@@ -273,6 +284,11 @@ impl App {
             // What is marked there is what the other screens are about.
             let page = self.page(frame, self.body);
             self.choose_mirror(&page, 0, frame);
+        }
+        if screen == Screen::Regions && !self.map.is_moved {
+            // To where it is hot, until somebody moves the cursor.
+            let hottest = frame.device(self.device.as_deref()).and_then(|device| device.regions.most_marked.first());
+            self.map.cursor = hottest.map_or(self.map.cursor, |region| region.region);
         }
         if screen.is_offered(frame) {
             self.screen = screen;

@@ -92,6 +92,7 @@ fn status(app: &App, frame: &Frame, width: usize) -> Vec<Piece> {
         Pace::Live => ("live".to_owned(), Tone::Good),
         Pace::Reading => ("reading".to_owned(), Tone::Warn),
         Pace::Playing => (format!("playing {}", speed(clock.speed)), Tone::Good),
+        Pace::Paused if clock.speed != Speed::REAL => (format!("paused {}", speed(clock.speed)), Tone::Plain),
         Pace::Paused => ("paused".to_owned(), Tone::Plain),
         Pace::AtEnd => ("at the end".to_owned(), Tone::Plain),
     };
@@ -100,6 +101,7 @@ fn status(app: &App, frame: &Frame, width: usize) -> Vec<Piece> {
     if clock.reached_ns > clock.now_ns {
         pieces.push(piece(format!(" of {}", moment(clock.reached_ns)), Tone::Dim));
     }
+    let events = pieces.len();
     pieces.push(piece(format!(", {} events ", count(clock.position)), Tone::Dim));
     if let Some(recording) = frame.live.as_ref().and_then(|live| live.recording.as_ref()) {
         pieces.push(piece(format!(" REC {} ", count(recording.events)), Tone::Warn));
@@ -114,6 +116,11 @@ fn status(app: &App, frame: &Frame, width: usize) -> Vec<Piece> {
     }
     if app.tables[app.screen.place()].choice.filter.is_some() {
         pieces.push(piece(" filtered ", Tone::Warn));
+    }
+    let length: usize = pieces.iter().map(|piece| piece.text.chars().count()).sum();
+    if length > width {
+        // A number that is cut is another number; this one can be missed most.
+        pieces[events] = plain(" ");
     }
     pieces
 }

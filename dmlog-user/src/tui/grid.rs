@@ -151,7 +151,11 @@ impl Grid {
     /// Orders rows and leaves out those that do not match.
     pub fn arrange(&mut self, choice: &Choice) {
         if let Some(filter) = &choice.filter {
+            let had_rows = !self.rows.is_empty();
             self.rows.retain(|row| row.cells.iter().any(|cell| filter.is_match(&cell.text)));
+            if had_rows && self.rows.is_empty() {
+                self.when_empty = "no row matches the filter: `/` and Enter with nothing typed shows all";
+            }
         }
         let Some((column, ascending)) = choice.sort.filter(|(column, _)| *column < self.columns.len()) else { return };
         self.rows.sort_by(|left, right| {

@@ -163,7 +163,12 @@ pub static KEYS: &[Binding] = &[
         When::Always,
         [PROGRAM, "quit", "quit"],
     ),
-    key(&[(KeyCode::Esc, NONE)], Action::Close, When::Always, [PROGRAM, "close what is open; else quit", ""]),
+    key(
+        &[(KeyCode::Esc, NONE)],
+        Action::Close,
+        When::Always,
+        [PROGRAM, "close what is open; with nothing open, twice: quit", ""],
+    ),
     key(&[(KeyCode::Char('z'), CONTROL)], Action::Suspend, When::Always, [PROGRAM, "stop, for the shell's `fg`", ""]),
     key(&[(KeyCode::Char('l'), CONTROL)], Action::Redraw, When::Always, [PROGRAM, "draw everything anew", ""]),
     key(chars!['M'], Action::Mouse, When::Always, [PROGRAM, "mouse on or off (off: the terminal selects text)", ""]),

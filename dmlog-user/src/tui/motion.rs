@@ -71,6 +71,7 @@ impl App {
             Motion::HalfDown => at.saturating_add(lines(height.div_ceil(2))),
         };
         self.map.cursor = to.min(last);
+        self.map.is_moved = true;
         self.keep_cursor_in_sight(map.cells.len() as u64, columns as u64);
     }
 
@@ -120,6 +121,7 @@ impl App {
         let cell = y * columns + x / wide;
         if cell < map.cells.len() {
             self.map.cursor = map.first + cell as u64 * map.per_cell;
+            self.map.is_moved = true;
         }
     }
 }

@@ -49,8 +49,11 @@ impl Prompt {
             Asked::Filter => "only rows that match (regular expression, empty for all): ",
             Asked::Time => "go to time (1.5s, 250ms, 2m, +1s, -1s): ",
         };
-        let problem = self.problem.as_deref().map_or_else(String::new, |problem| format!("   {problem}"));
-        format!("{label}{}_{problem}", self.text)
+        // The end of the line is what is always in sight.
+        match &self.problem {
+            Some(problem) => format!("{problem}: {}_", self.text),
+            None => format!("{label}{}_", self.text),
+        }
     }
 
     /// Takes a key.

@@ -2,6 +2,7 @@
 
 use super::{Context, facts};
 use crate::export::number::{bytes, count, counted, duration, harmless, moment, per_s, ratio};
+use crate::export::text::model::verdict;
 use crate::session::snapshot::DeviceSnapshot;
 use crate::tui::grid::{Cell, Grid, number, words};
 use crate::tui::history::Series;
@@ -75,10 +76,13 @@ pub(in crate::tui) fn tell(context: &Context<'_>, device: Option<&DeviceSnapshot
         }
         graphs(context, device, page);
     }
+    if let Some(model) = &context.frame.snapshot.model {
+        page.text(format!("{:<18} {}", "kernel and model", verdict(model)), Tone::Plain);
+    }
     let window = context.frame.history.window_ns(context.span().0, context.span().1);
     let text = format!(
-        "rates are of the last {}; percentiles of everything so far; flush p50 and p99 of dirtied flushes, which writes \
-         wait for; log wait: share of the writes' time spent waiting for them",
+        "rates are of the last {}; percentiles of everything so far; flush p50 and p99 are of dirtied flushes, which put \
+         marks on the log device; log wait: share of the writes' time spent waiting for those",
         duration(window)
     );
     page.text(text, Tone::Dim);
@@ -89,11 +93,11 @@ fn losses(context: &Context<'_>, page: &mut Page) {
     if !snapshot.losses.is_empty() {
         let losses = &snapshot.losses;
         let text = format!(
-            "LOST {} events in {} gaps, {} of unknown size; {} records could not be decoded: numbers are too low",
-            count(losses.lost),
-            count(losses.gaps),
+            "LOST {} in {}, {} of unknown size; {} could not be decoded: numbers are too low",
+            counted(losses.lost, "event"),
+            counted(losses.gaps, "gap"),
             count(losses.gaps_of_unknown_size),
-            count(losses.decode_errors)
+            counted(losses.decode_errors, "record")
         );
         page.text(text, Tone::Bad);
     }
@@ -210,11 +214,11 @@ fn answers(device: &DeviceSnapshot) -> Vec<(&'static str, String)> {
     if let Some(hot) = device.regions.most_marked.first() {
         let totals = &device.regions.totals;
         let text = format!(
-            "{}: {} of {} marks; {} regions were marked, {} marks soon after a clear",
+            "{}: {} of {}; {} marked, {} of the marks soon after a clear",
             hot.region,
             count(hot.marks),
-            count(totals.marks),
-            count(totals.marked_regions),
+            counted(totals.marks, "mark"),
+            counted(totals.marked_regions, "region"),
             count(totals.re_marks)
         );
         lines.push(("hottest region", text));
@@ -231,18 +235,18 @@ fn answers(device: &DeviceSnapshot) -> Vec<(&'static str, String)> {
     }
     if let Some(slow) = device.flush.slowest.first() {
         let text = format!(
-            "{} at {}: {}, {} marks and {} clears",
+            "{} at {}: {}, {} and {}",
             duration(slow.duration_ns),
             moment(slow.start_ns),
             slow.kind.replace('_', "-"),
-            count(slow.marks_carried),
-            count(slow.clears_carried)
+            counted(slow.marks_carried, "mark"),
+            counted(slow.clears_carried, "clear")
         );
         lines.push(("slowest flush", text));
     }
     let (crash, regions) = (&device.occupancy.resync_bytes, &device.occupancy.resync_regions);
     if let (Some(now), Some(most)) = (crash.last, crash.max) {
-        let regions = regions.last.map_or_else(String::new, |regions| format!(" in {} regions", count(regions)));
+        let regions = regions.last.map_or_else(String::new, |regions| format!(" in {}", counted(regions, "region")));
         lines.push((
             "a crash now",
             format!("leaves {}{regions} to be copied; {} at most so far", bytes(now), bytes(most)),
@@ -250,7 +254,7 @@ fn answers(device: &DeviceSnapshot) -> Vec<(&'static str, String)> {
     }
     if let (Some(lived), Some(re_marked)) = (device.churn.mark_to_clear, device.churn.re_marks_ratio) {
         let text = format!(
-            "{} p50, {} p99 from mark to clear; {} of the marks soon after one",
+            "{} p50, {} p99 from mark to clear; {} of the marks came soon after a clear",
             duration(lived.latency_ns_p50),
             duration(lived.latency_ns_p99),
             ratio(re_marked)

@@ -81,6 +81,8 @@ impl Measure {
 pub struct MapChoice {
     /// The region that is looked at.
     pub cursor: u64,
+    /// Somebody chose that; before, it is the hottest.
+    pub is_moved: bool,
     /// First region and regions per cell; `None` for all regions.
     pub zoom: Option<(u64, u64)>,
     /// What a cell shows.
