@@ -43,6 +43,14 @@ fn wait_probed(module: &str, function: &str) {
     });
 }
 
+/// Kprobes and kretprobes on functions of these modules that are alive.
+fn kprobes_alive(modules: &[&str]) -> usize {
+    // `ffffffffc0a00000  r  core_mark_region+0x0  dm_log [FTRACE]`
+    let list = read("/sys/kernel/debug/kprobes/list");
+    let is_of_ours = |line: &str| line.split_ascii_whitespace().any(|word| modules.contains(&word));
+    list.lines().filter(|line| !line.contains("GONE") && is_of_ours(line)).count()
+}
+
 fn write_regions(mirror: &Mirror, regions: &[u64]) {
     let device = Direct::open(&mirror.path());
     for region in regions {
@@ -56,6 +64,9 @@ fn modules_that_are_unloaded_and_loaded_again_are_probed_again() {
     prepare();
     let path = trace_path("reload");
     let recorder = Recorder::start(&path, &["--probe", "kprobe"]);
+    let reloaded = ["dm_log", "dm_region_hash", "dm_mirror"];
+    let probes = kprobes_alive(&reloaded);
+    assert!(probes > 60, "{probes} kprobes on the modules that are reloaded");
     let mirror = Mirror::create("reload", LogKind::Core, 0);
     mirror.wait_in_sync();
     write_regions(&mirror, &[1, 2]);
@@ -64,11 +75,8 @@ fn modules_that_are_unloaded_and_loaded_again_are_probed_again() {
         unload(module);
     }
     run("modprobe", &["dm-mirror"]);
-    for (module, function) in
-        [("dm_log", "core_mark_region"), ("dm_region_hash", "dm_rh_recovery_end"), ("dm_mirror", "mirror_status")]
-    {
-        wait_probed(module, function);
-    }
+    // All of them: modules are noticed one after the other, and a function is probed at its entry before its return.
+    wait_for("the same kprobes on the new modules", || (kprobes_alive(&reloaded) == probes).then_some(()));
     let mirror = Mirror::create("reload", LogKind::Core, 0);
     mirror.wait_in_sync();
     write_regions(&mirror, &[7, 8]);

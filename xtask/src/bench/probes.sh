@@ -23,9 +23,10 @@ runs() {
 traced() {
   name=$1
   shift
+  rm -f /tmp/err
   dmlog-top record -o /tmp/t.dmlog --ring-size 128M "$@" 2>/tmp/err &
   pid=$!
-  while ! grep -q 'recording to' /tmp/err; do
+  while ! grep -qs "recording to" /tmp/err; do
     kill -0 $pid || { cat /tmp/err; exit 1; }
     sleep 0.1
   done
@@ -40,9 +41,10 @@ traced() {
 recorded() {
   name=$1
   shift
+  rm -f /tmp/err
   dmlog-top record -o /tmp/t.dmlog "$@" 2>/tmp/err &
   pid=$!
-  while ! grep -q 'recording to' /tmp/err; do
+  while ! grep -qs "recording to" /tmp/err; do
     kill -0 $pid || { cat /tmp/err; exit 1; }
     sleep 0.1
   done
