@@ -1,7 +1,8 @@
 //! The BPF programs of dmlog-top: one probe (entry, or entry and return) for every function in
 //! `dmlog_common::hooks`, twice: for fentry/fexit and for kprobe/kretprobe. User space loads the half that it planned.
 //!
-//! One shape everywhere: read the arguments, take a sequence number, ask the ring for room, fill every byte, submit.
+//! One shape everywhere: read the arguments, leave it at that while the capture does not run, take a sequence number, ask
+//! the ring for room, fill every byte, submit.
 //! A record that finds no room is counted per CPU and program and leaves a hole in the sequence. Nothing is decided
 //! here: names, kinds and latencies are made in user space.
 //!

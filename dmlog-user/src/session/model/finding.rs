@@ -9,9 +9,9 @@
 //!   └──────────── a loss is told that may lie before it ──────────────────────┴──▶ Loss: unsettled
 //! ```
 //!
-//! A loss is noticed late (see [`reach`](super::reach)), and a capture ends by detaching one hook after the other, in the
-//! order of their numbers, while the mirror goes on: near the end some calls are seen and others are not. So a difference
-//! stays open until a hook is heard that is detached before those it rests on.
+//! A loss is noticed late (see [`reach`](super::reach)), and a capture ends while the mirror goes on: near the end some calls
+//! are seen and others are not. All hooks end at once now; captures of older traces ended by detaching one after the other, in
+//! the order of their numbers. So a difference stays open until a hook is heard that is detached before those it rests on.
 
 use std::fmt;
 
