@@ -42,7 +42,7 @@ impl Stage {
         };
         let settings = Settings { theme, mouse: true, screen: Screen::Mirrors, device: None, frames_per_s: 10 };
         let app = App::new(&settings);
-        let mut replay = Replay::new(title.to_owned(), Box::new(open)).unwrap();
+        let mut replay = Replay::new(title.to_owned(), Box::new(open), None).unwrap();
         replay.read_all(&app.wants());
         Self { replay, app, size: (80, 24) }
     }

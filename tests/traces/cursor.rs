@@ -6,6 +6,8 @@ use std::io::Cursor as Bytes;
 use dmlog_user::event::ids::MonoNs;
 use dmlog_user::event::item::Item;
 use dmlog_user::session::cursor::Cursor;
+use dmlog_user::session::cursor::keyframes::Limits;
+use dmlog_user::session::snapshot::Snapshot;
 use dmlog_user::session::{Session, Settings};
 use dmlog_user::trace::index::TraceIndex;
 use dmlog_user::trace::reader::{SealedBatch, TraceReader};
@@ -22,11 +24,25 @@ fn read(bytes: &[u8]) -> (Vec<Item>, Vec<SealedBatch>) {
     (items, batches)
 }
 
+/// Where two snapshots differ first. They are long.
+fn difference(left: &Snapshot, right: &Snapshot) -> Option<String> {
+    let lines = |snapshot| serde_json::to_string_pretty(snapshot).unwrap();
+    let (left, right) = (lines(left), lines(right));
+    let mut pairs = left.lines().zip(right.lines()).enumerate();
+    let (at, (ours, theirs)) = pairs.find(|(_, (left, right))| left != right)?;
+    let before: Vec<&str> = left.lines().take(at).collect();
+    Some(format!("{}: {ours}, not {theirs}", before[at.saturating_sub(8)..].join("\n")))
+}
+
 /// Jumps about at random and compares every place with a fold.
 fn jump_about(bytes: &[u8], items: &[Item], jumps: u32, name: &str) {
     let reader = TraceReader::new(Bytes::new(bytes)).unwrap();
     let facts = reader.facts().clone();
-    let mut cursor = Cursor::with_settings(reader, Settings::default());
+    // Many keyframes, all of them on a disk.
+    let limits = Limits { distance: 200, memory_bytes: usize::MAX, spill_bytes_min: 0, file_bytes: u64::MAX };
+    let file = tempfile::tempfile_in(env!("CARGO_TARGET_TMPDIR")).unwrap();
+    let session = Session::new(Some(&facts), Settings::default());
+    let mut cursor = Cursor::new(reader, session, limits, Some(Box::new(file)));
     let mut random = Random::new(items.len() as u64);
     let (first, last) = (items[0].time().0, items.iter().map(|item| item.time().0).max().unwrap());
     for _ in 0..jumps {
@@ -44,10 +60,14 @@ fn jump_about(bytes: &[u8], items: &[Item], jumps: u32, name: &str) {
         for item in items.iter().take(usize::try_from(position).unwrap()) {
             session.apply(item);
         }
-        assert_eq!(cursor.session().snapshot(5), session.snapshot(5), "{name}: after {position} items");
+        if let Some(differs) = difference(&cursor.session().snapshot(5), &session.snapshot(5)) {
+            panic!("{name}: after {position} items, `{differs}`");
+        }
         let next = items.get(usize::try_from(position).unwrap());
         assert_eq!(cursor.next_item().unwrap(), next, "{name}");
     }
+    let keyframes = cursor.keyframes();
+    assert!(keyframes.count() > items.len() / 20_000 && keyframes.error().is_none(), "{name}: {}", keyframes.count());
 }
 
 #[test]

@@ -32,6 +32,11 @@ impl Default for Churn {
 }
 
 impl Churn {
+    /// All distributions, to be packed.
+    pub fn latencies_mut(&mut self) -> impl Iterator<Item = &mut Latency> {
+        [&mut self.lifetimes, &mut self.oldest_lags].into_iter()
+    }
+
     /// A region was cleared that had been dirty for so long.
     #[inline]
     pub fn clear(&mut self, lifetime_ns: u64) {

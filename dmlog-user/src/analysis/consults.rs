@@ -44,6 +44,11 @@ pub struct Consults {
 }
 
 impl Consults {
+    /// All distributions, to be packed.
+    pub fn latencies_mut(&mut self) -> impl Iterator<Item = &mut Latency> {
+        self.by_request.iter_mut().flatten().map(|counters| &mut counters.latency)
+    }
+
     /// Counts one round trip.
     pub fn observe(&mut self, request: u32, result: i32, duration_ns: Option<u64>) {
         let place = usize::try_from(request).ok().filter(|&place| place < REQUEST_NAMES.len()).unwrap_or(0);

@@ -162,6 +162,11 @@ impl Flushes {
         self.by_kind.iter().map(|counters| &counters.latency)
     }
 
+    /// All distributions, to be packed.
+    pub fn latencies_mut(&mut self) -> impl Iterator<Item = &mut Latency> {
+        self.by_kind.iter_mut().map(|counters| &mut counters.latency)
+    }
+
     /// Adds another device's flushes. `number_here` gives this device's number of a process.
     pub fn absorb(&mut self, other: &Self, number_here: impl Fn(u32) -> u32) {
         for (ours, theirs) in self.by_kind.iter_mut().zip(&other.by_kind) {

@@ -74,6 +74,11 @@ impl Default for Io {
 }
 
 impl Io {
+    /// All distributions, to be packed.
+    pub fn latencies_mut(&mut self) -> impl Iterator<Item = &mut Latency> {
+        self.by_kind.iter_mut().map(|counters| &mut counters.latency).chain(&mut self.parts)
+    }
+
     /// A bio has entered.
     pub fn enter(&mut self, kind: IoKind, bytes: u32) {
         let counters = &mut self.by_kind[kind_index(kind)];

@@ -15,6 +15,8 @@ use serde::Serialize;
 
 use super::spread::{Spread, step_of};
 
+mod packed;
+
 /// Longest duration that is told apart: 1000 s. A userspace log resends every 15 s without end and a held write waits
 /// for an administrator, so minutes are real; hours would be a clock that jumped.
 pub const DURATION_NS_MAX: u64 = 1_000_000_000_000;
@@ -135,6 +137,12 @@ impl Latency {
     /// An empty distribution with [`MANY_DIGITS`] digits.
     pub fn of_many() -> Self {
         Self::new(Scale::Many)
+    }
+
+    /// An empty distribution with as many digits.
+    #[must_use]
+    pub fn empty(&self) -> Self {
+        Self::new(self.scale)
     }
 
     fn new(scale: Scale) -> Self {

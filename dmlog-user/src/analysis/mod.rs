@@ -24,6 +24,7 @@ pub mod ops;
 pub(crate) mod outcome;
 pub mod outstanding;
 pub mod over_time;
+pub mod packing;
 pub mod processes;
 pub mod recovery;
 pub mod regions;

@@ -54,6 +54,11 @@ impl Ops {
         }
     }
 
+    /// All distributions, to be packed.
+    pub fn latencies_mut(&mut self) -> impl Iterator<Item = &mut Latency> {
+        self.latencies.iter_mut()
+    }
+
     /// Number of events counted.
     pub fn events(&self) -> u64 {
         self.counts.iter().sum()

@@ -85,6 +85,11 @@ impl ProcessCounters {
 }
 
 impl Processes {
+    /// All distributions, to be packed.
+    pub fn latencies_mut(&mut self) -> impl Iterator<Item = &mut Latency> {
+        self.rows.iter_mut().map(|row| &mut row.write_latency)
+    }
+
     /// A bio has entered; returns the number of its process.
     pub fn enter(&mut self, bio: &Bio<'_>, kind: IoKind) -> u32 {
         let number = self.number(bio.tgid, bio.comm);

@@ -81,6 +81,11 @@ impl Default for Recovery {
 }
 
 impl Recovery {
+    /// All distributions, to be packed.
+    pub fn latencies_mut(&mut self) -> impl Iterator<Item = &mut Latency> {
+        [&mut self.copy_latency, &mut self.rivals.latency].into_iter()
+    }
+
     /// The log handed out a region.
     pub fn hand_out(&mut self, time: MonoNs) {
         self.handed_out += 1;

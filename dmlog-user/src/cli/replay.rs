@@ -1,7 +1,8 @@
 //! `dmlog-top replay`: the screen on a trace, without privileges.
 
+use std::ffi::OsString;
 use std::fs::File;
-use std::io::{Write, stdout};
+use std::io::{self, Write as _, stdout};
 use std::path::{Path, PathBuf};
 
 use anyhow::Context as _;
@@ -11,6 +12,7 @@ use super::screen::{SAMPLE, ScreenArgs};
 use super::trace_file::TraceFile;
 use crate::event::ids::DurationNs;
 use crate::export::number::harmless;
+use crate::session::cursor::spill::Spill;
 use crate::trace::error::TraceError;
 use crate::trace::reader::TraceReader;
 use crate::tui::frame::Frame;
@@ -46,7 +48,7 @@ pub fn run(args: &Args) -> Result<Exit, Failure> {
         let error = anyhow::anyhow!("a trace on stdin cannot be played back and forth; save it to a file first");
         return Err(Failure::new(Exit::Usage, error));
     }
-    let mut replay = Replay::new(title(path, &file), opener(path, &file)?).map_err(|error| file.failure(error))?;
+    let mut replay = Replay::new(title(path, &file), opener(path, &file)?, Some(Box::new(TemporaryFile::default()))).map_err(|error| file.failure(error))?;
     if args.screen.plain {
         return in_lines(&mut replay, &args.screen, &settings);
     }
@@ -57,6 +59,32 @@ pub fn run(args: &Args) -> Result<Exit, Failure> {
 /// The name on the screen: that of the file, without its folders.
 fn title(path: &Path, file: &TraceFile) -> String {
     path.file_name().map_or_else(|| file.name(), |name| name.to_string_lossy().into_owned())
+}
+
+/// Where keyframes go that memory has no room for: a file without a name, which is made when the first one comes, and gone with the
+/// process. As in `/var/tmp`, which is on a disk, for it may take two gigabytes; or wherever `TMPDIR` says.
+#[derive(Debug, Default)]
+struct TemporaryFile(Option<File>);
+
+impl TemporaryFile {
+    fn file(&mut self) -> io::Result<&mut File> {
+        if self.0.is_none() {
+            let folder = std::env::var_os("TMPDIR").filter(|folder| !folder.is_empty());
+            let folder = folder.unwrap_or_else(|| OsString::from("/var/tmp"));
+            self.0 = Some(tempfile::tempfile_in(folder)?);
+        }
+        self.0.as_mut().ok_or_else(|| io::ErrorKind::NotFound.into())
+    }
+}
+
+impl Spill for TemporaryFile {
+    fn write_at(&mut self, offset: u64, bytes: &[u8]) -> io::Result<()> {
+        self.file()?.write_at(offset, bytes)
+    }
+
+    fn read_at(&mut self, offset: u64, bytes: &mut [u8]) -> io::Result<()> {
+        self.file()?.read_at(offset, bytes)
+    }
 }
 
 /// What opens the trace again and again. That it can be opened at all is seen at once.
@@ -115,7 +143,7 @@ pub(super) fn print(text: &str) -> Result<Exit, Failure> {
 }
 
 /// Writes an exported view into the folder that the program was started in.
-pub(super) fn write_file(name: &str, text: &str) -> std::io::Result<PathBuf> {
+pub(super) fn write_file(name: &str, text: &str) -> io::Result<PathBuf> {
     std::fs::write(name, text)?;
     Ok(PathBuf::from(name))
 }

@@ -22,6 +22,7 @@ use dmlog_common::record::kind;
 
 use super::logs::{LegFlush, LogState};
 use super::model::tally::Tally;
+use super::table::TableMut;
 
 /// Mirror targets that are told apart within one device. `pvmove` makes one per segment of a volume; beyond this, regions
 /// count for the last one, and their sectors are then those of that one.
@@ -130,9 +131,14 @@ impl Device {
         self.log_instances
     }
 
-    /// Its mirror targets, to be packed.
-    pub fn targets_mut(&mut self) -> &mut [Target] {
-        &mut self.targets
+    /// Its counters of regions and its distributions, always in the same order, to be packed.
+    pub(super) fn tables(&mut self) -> impl Iterator<Item = TableMut<'_>> {
+        let Self { targets, ops, flushes, io, processes, recovery, consults, churn, .. } = self;
+        let regions = targets.iter_mut().map(|target| TableMut::Regions(&mut target.regions));
+        let latencies = ops.latencies_mut().chain(flushes.latencies_mut()).chain(io.latencies_mut());
+        let latencies = latencies.chain(processes.latencies_mut()).chain(recovery.latencies_mut());
+        let latencies = latencies.chain(consults.latencies_mut()).chain(churn.latencies_mut());
+        regions.chain(latencies.map(TableMut::Latency))
     }
 
     /// Its mirror targets.

@@ -41,6 +41,7 @@ pub mod look;
 pub mod model;
 pub mod packed;
 pub mod snapshot;
+mod table;
 #[cfg(test)]
 mod tests;
 pub mod window;

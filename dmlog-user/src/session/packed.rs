@@ -1,64 +1,71 @@
 //! A session in less memory: a keyframe of a trace.
 //!
-//! Counters of regions and the table of bios under way are most of a session, and mostly zeros; the rest is copied as it is.
+//! Its [tables](super::table) are most of a session, and mostly zeros. They become bytes, which may be kept elsewhere; the rest is
+//! copied as it is.
 
 use super::Session;
 use super::device::Device;
+use super::model::Models;
+use super::table::{Table, TableMut};
 use crate::analysis::outstanding::PackedOutstanding;
-use crate::analysis::regions::Regions;
-use crate::analysis::regions::packed::PackedRegions;
 
-/// Distributions and latest flushes of a device that has events.
-const DEVICE_BYTES: usize = 3 << 19;
+/// What a device with events takes beside its tables, mostly its course over time and its slowest flushes.
+const DEVICE_BYTES: usize = 64 << 10;
 
-/// A packed session. It stays as it is; unpacked, it goes on as if nothing had happened.
+/// A session without its tables.
 #[derive(Clone, Debug)]
 pub struct PackedSession {
     rest: Box<Session>,
-    /// Of all targets of all devices, in order.
-    regions: Vec<PackedRegions>,
     outstanding: PackedOutstanding,
 }
 
 impl PackedSession {
-    /// Packs a copy; the session is the same after it.
-    pub fn of(session: &mut Session) -> Self {
-        let regions: Vec<Regions> = tables(session).map(std::mem::take).collect();
-        let outstanding = std::mem::take(&mut session.outstanding);
-        let packed = Self {
-            rest: Box::new(session.clone()),
-            regions: regions.iter().map(Regions::pack).collect(),
-            outstanding: outstanding.pack(),
-        };
-        session.outstanding = outstanding;
-        for (place, regions) in tables(session).zip(regions) {
-            *place = regions;
+    /// Packs a copy, and its tables into bytes; the session is the same after it.
+    pub fn of(session: &mut Session) -> (Self, Vec<u8>) {
+        let mut bytes = Vec::new();
+        for mut table in tables(session) {
+            table.as_pack().pack(&mut bytes);
         }
-        packed
+        let taken: Vec<Table> = tables(session).map(TableMut::take).collect();
+        let outstanding = std::mem::take(&mut session.outstanding);
+        let packed = Self { rest: Box::new(session.clone()), outstanding: outstanding.pack() };
+        session.outstanding = outstanding;
+        for (mut place, table) in tables(session).zip(taken) {
+            place.put(table);
+        }
+        (packed, bytes)
     }
 
-    /// The session that was packed.
-    pub fn unpack(&self) -> Session {
-        let mut session = self.rest.as_ref().clone();
-        for (place, packed) in tables(&mut session).zip(&self.regions) {
-            *place = packed.unpack();
+    /// Makes a session what the packed one was, which goes on as if nothing had happened. `bytes` are those of its tables. The
+    /// memory of the other one's counters of regions is used again.
+    pub fn unpack(&self, mut bytes: &[u8], session: &mut Session) {
+        let taken = tables(session).filter(TableMut::is_of_regions).map(TableMut::take).collect::<Vec<Table>>();
+        *session = self.rest.as_ref().clone();
+        let mut taken = taken.into_iter();
+        for mut place in tables(session) {
+            if place.is_of_regions()
+                && let Some(table) = taken.next()
+            {
+                place.put(table);
+            }
+            place.as_pack().unpack(&mut bytes);
         }
         session.outstanding = self.outstanding.unpack();
-        session
     }
 
-    /// About how much memory it takes, in bytes: right within a factor of two for sessions that matter.
+    /// About how much memory it takes without its tables, in bytes.
     pub fn footprint_bytes(&self) -> usize {
         let Session { window: _, logs, devices, outstanding: _, losses: _, models, .. } = &*self.rest;
         let of_device = |device: &Device| if device.ops.events() > 0 { DEVICE_BYTES } else { size_of::<Device>() };
         logs.footprint_bytes()
             + devices.iter().map(of_device).sum::<usize>()
             + models.as_ref().map_or(0, |models| models.footprint_bytes())
-            + self.regions.iter().map(PackedRegions::footprint_bytes).sum::<usize>()
             + self.outstanding.footprint_bytes()
     }
 }
 
-fn tables(session: &mut Session) -> impl Iterator<Item = &mut Regions> {
-    session.devices.iter_mut().flat_map(Device::targets_mut).map(|target| &mut target.regions)
+/// All tables, always in the same order.
+fn tables(session: &mut Session) -> impl Iterator<Item = TableMut<'_>> {
+    let Session { devices, models, .. } = session;
+    devices.iter_mut().flat_map(Device::tables).chain(models.as_mut().into_iter().flat_map(|models| Models::tables(models)))
 }

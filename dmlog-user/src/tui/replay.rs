@@ -8,6 +8,7 @@ use super::frame::{Clock, Frame, LiveState, Pace, WhatIfState};
 use super::screen::Screen;
 use super::source::{Bytes, Open, REAL_SPEED, SPEEDS, Source, TOP, Travel, Wants};
 use super::what_if::Job;
+use crate::session::cursor::spill::Spill;
 use crate::event::ids::{DurationNs, MonoNs};
 use crate::event::item::Item;
 use crate::session::Settings;
@@ -59,14 +60,15 @@ impl std::fmt::Debug for Replay {
 }
 
 impl Replay {
-    /// A replay of the trace that `open` opens, standing at its begin and about to read to its end.
+    /// A replay of the trace that `open` opens, standing at its begin and about to read to its end. `spill` is where large
+    /// keyframes of it go; without it jumps take longer.
     ///
     /// # Errors
     /// As of [`TraceReader::new`](crate::trace::reader::TraceReader::new).
-    pub fn new(title: String, open: Open) -> Result<Self, TraceError> {
+    pub fn new(title: String, open: Open, spill: Option<Box<dyn Spill>>) -> Result<Self, TraceError> {
         let reader = open()?;
         let clock_start = reader.facts().clock.monotonic_ns;
-        let mut cursor = Cursor::with_settings(reader, Settings::default());
+        let mut cursor = Cursor::with_settings(reader, Settings::default(), spill);
         let first = cursor.next_item()?.map(Item::time);
         let clock_start = Some(MonoNs(clock_start)).filter(|start| start.0 != 0);
         let origin = [clock_start, first].into_iter().flatten().min().unwrap_or_default();
@@ -90,7 +92,7 @@ impl Replay {
     /// # Errors
     /// As of [`new`](Self::new).
     pub fn of_the_past(title: String, open: Open, time: MonoNs) -> Result<Self, TraceError> {
-        let mut replay = Self::new(title, open)?;
+        let mut replay = Self::new(title, open, None)?;
         replay.goal = Goal::Reach(time);
         replay.set_live(LiveState::default());
         Ok(replay)
@@ -201,6 +203,10 @@ impl Replay {
             },
             speed: SPEEDS[self.speed],
         };
+        if let Some(error) = self.cursor.keyframes().error() {
+            let told = format!("the temporary file for jumps cannot be written ({error}): jumps take longer");
+            self.frame.problem.get_or_insert(told);
+        }
         // What a running capture keeps has no end.
         if let Tail::Torn { bytes } = self.cursor.tail()
             && self.frame.live.is_none()

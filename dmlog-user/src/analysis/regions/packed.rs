@@ -1,26 +1,12 @@
-//! Counters of regions for copies in which nobody counts: a fifth of the memory.
+//! Counters of regions in bytes: a fifth of the memory.
 //!
 //! A cache line per region is right where every event touches one. Most of its bits are zeros, though, and a trace is kept
 //! in many copies by whoever moves back and forth in it.
 
-use super::ranking::{By, Ranking};
+use super::ranking::By;
 use super::writers::{WRITERS_MAX, Writer, Writers};
-use super::{DENSE_REGIONS, Life, NOT_TRACKED, RegionCounters, RegionTotals, Regions};
-
-/// [`Regions`] without its zeros.
-#[derive(Clone, Debug, Default)]
-pub struct PackedRegions {
-    /// For each region its index, [`NUMBERS`] and its writers, in groups of seven bits, the lowest first; all but the last group
-    /// with a bit above.
-    numbers: Box<[u8]>,
-    regions: usize,
-    dense_len: usize,
-    /// The latest mark or clear; their times are counted back from it.
-    last_ns: u64,
-    rankings: [Ranking; 3],
-    totals: RegionTotals,
-    dirty: u64,
-}
+use super::{DENSE_REGIONS, Life, NOT_TRACKED, OtherRegions, RegionCounters, RegionTotals, Regions};
+use crate::analysis::packing::{Pack, put, take, take_count};
 
 /// Numbers of a region beside its index: counters, its life and the time of that.
 const NUMBERS: usize = 7;
@@ -29,80 +15,83 @@ impl Life {
     const ALL: [Self; 3] = [Self::Unseen, Self::Dirty, Self::Cleared];
 }
 
-impl Regions {
-    /// Packs a copy.
-    pub fn pack(&self) -> PackedRegions {
+impl Pack for Regions {
+    fn pack(&self, bytes: &mut Vec<u8>) {
         let Self { dense, sparse: _, counters, numbers: regions, rankings, totals, dirty } = self;
+        // Times are counted back from the latest, which makes them small.
         let last_ns = counters.iter().map(|counters| counters.since_ns).max().unwrap_or_default();
-        let mut numbers = Vec::new();
+        let RegionTotals { marked_regions, written_regions, marks, clears, re_marks, other } = *totals;
+        let OtherRegions { marks: other_marks, clears: other_clears, bytes: other_bytes } = other;
+        let totals = [marked_regions, written_regions, marks, clears, re_marks, other_marks, other_clears, other_bytes];
+        for number in totals.into_iter().chain([*dirty, dense.len() as u64, last_ns, counters.len() as u64]) {
+            put(bytes, number);
+        }
         for (counters, &region) in counters.iter().zip(regions) {
-            let RegionCounters { marks, clears, re_marks, writes, bytes, since_ns, writers, life, ranked: _ } =
+            let RegionCounters { marks, clears, re_marks, writes, bytes: written, since_ns, writers, life, ranked: _ } =
                 *counters;
             let ago_ns = if life == Life::Unseen { 0 } else { last_ns - since_ns };
-            for number in [region, marks, clears, re_marks, writes, bytes, life as u64, ago_ns] {
-                put(&mut numbers, number);
+            for number in [region, marks, clears, re_marks, writes, written, life as u64, ago_ns] {
+                put(bytes, number);
             }
             for Writer { process, writes } in writers.0 {
-                put(&mut numbers, u64::from(writes) << u16::BITS | u64::from(process));
+                put(bytes, u64::from(writes) << u16::BITS | u64::from(process));
             }
         }
-        PackedRegions {
-            numbers: numbers.into(),
-            regions: counters.len(),
-            dense_len: dense.len(),
-            last_ns,
-            rankings: rankings.clone(),
-            totals: *totals,
-            dirty: *dirty,
+        for ranking in rankings {
+            put(bytes, ranking.floor);
+            put(bytes, ranking.members.len() as u64);
+            ranking.members.iter().for_each(|&place| put(bytes, place.into()));
         }
     }
-}
 
-impl PackedRegions {
-    /// What was packed.
-    pub fn unpack(&self) -> Regions {
-        let Self { numbers, regions, dense_len, last_ns, rankings, totals, dirty } = self;
-        let mut rest: &[u8] = numbers;
-        let mut unpacked = Regions {
-            dense: vec![NOT_TRACKED; *dense_len],
-            counters: Vec::with_capacity(*regions),
-            numbers: Vec::with_capacity(*regions),
-            rankings: rankings.clone(),
-            totals: *totals,
-            dirty: *dirty,
-            ..Regions::default()
-        };
-        for place in (0..).take(*regions) {
-            let region = take(&mut rest);
-            unpacked.numbers.push(region);
-            unpacked.counters.push(take_counters(&mut rest, *last_ns));
+    fn unpack(&mut self, bytes: &mut &[u8]) {
+        let [marked_regions, written_regions, marks, clears, re_marks, other_marks, other_clears, other_bytes]: [u64; 8] =
+            std::array::from_fn(|_| take(bytes));
+        let other = OtherRegions { marks: other_marks, clears: other_clears, bytes: other_bytes };
+        self.totals = RegionTotals { marked_regions, written_regions, marks, clears, re_marks, other };
+        self.dirty = take(bytes);
+        let dense_len = take_count(bytes);
+        let last_ns = take(bytes);
+        let regions = take_count(bytes);
+        self.dense.clear();
+        self.dense.resize(dense_len, NOT_TRACKED);
+        self.sparse.clear();
+        self.counters.clear();
+        self.counters.reserve_exact(regions);
+        self.numbers.clear();
+        self.numbers.reserve_exact(regions);
+        for place in (0..).take(regions) {
+            let region = take(bytes);
+            self.numbers.push(region);
+            self.counters.push(take_counters(bytes, last_ns));
             let dense = usize::try_from(region).ok().filter(|_index| region < DENSE_REGIONS);
-            match dense.and_then(|index| unpacked.dense.get_mut(index)) {
+            match dense.and_then(|index| self.dense.get_mut(index)) {
                 Some(slot) => *slot = place,
                 None => {
-                    unpacked.sparse.insert(region, place);
+                    self.sparse.insert(region, place);
                 }
             }
         }
-        for (by, ranking) in By::ALL.into_iter().zip(rankings) {
-            for &place in &ranking.members {
-                unpacked.counters[place as usize].ranked |= by.bit();
+        for (by, ranking) in By::ALL.into_iter().zip(&mut self.rankings) {
+            ranking.floor = take(bytes);
+            let members = take_count(bytes);
+            ranking.members.clear();
+            for _ in 0..members {
+                let place = u32::try_from(take(bytes)).unwrap_or_default();
+                if let Some(counters) = self.counters.get_mut(place as usize) {
+                    counters.ranked |= by.bit();
+                    ranking.members.push(place);
+                }
             }
         }
-        unpacked
-    }
-
-    /// Memory that it takes, in bytes.
-    pub fn footprint_bytes(&self) -> usize {
-        let ranked: usize = self.rankings.iter().map(|ranking| size_of_val(ranking.members.as_slice())).sum();
-        self.numbers.len() + ranked + size_of::<Self>()
     }
 }
 
+#[inline]
 fn take_counters(rest: &mut &[u8], last_ns: u64) -> RegionCounters {
     let [marks, clears, re_marks, writes, bytes, life, ago_ns]: [u64; NUMBERS] = std::array::from_fn(|_| take(rest));
     let life = Life::ALL.into_iter().find(|known| *known as u64 == life).unwrap_or_default();
-    let since_ns = if life == Life::Unseen { 0 } else { last_ns - ago_ns };
+    let since_ns = if life == Life::Unseen { 0 } else { last_ns.saturating_sub(ago_ns) };
     let writers: [Writer; WRITERS_MAX] = std::array::from_fn(|_| {
         let packed = take(rest);
         let half = |bits: u64| u16::try_from(bits & u64::from(u16::MAX)).unwrap_or_default();
@@ -111,58 +100,14 @@ fn take_counters(rest: &mut &[u8], last_ns: u64) -> RegionCounters {
     RegionCounters { marks, clears, re_marks, writes, bytes, since_ns, writers: Writers(writers), life, ranked: 0 }
 }
 
-/// Bits of a number in one byte.
-const GROUP_BITS: u32 = 7;
-/// The number goes on.
-const MORE: u8 = 1 << GROUP_BITS;
-
-fn put(bytes: &mut Vec<u8>, mut number: u64) {
-    while number >= u64::from(MORE) {
-        #[expect(clippy::cast_possible_truncation, reason = "only the low bits are wanted")]
-        let low = number as u8;
-        bytes.push(low | MORE);
-        number >>= GROUP_BITS;
-    }
-    #[expect(clippy::cast_possible_truncation, reason = "below 128")]
-    let last = number as u8;
-    bytes.push(last);
-}
-
-/// Zeros behind the end, where nobody reads.
-fn take(bytes: &mut &[u8]) -> u64 {
-    let (mut number, mut shift) = (0, 0);
-    while let Some((&byte, rest)) = bytes.split_first() {
-        *bytes = rest;
-        number |= u64::from(byte & !MORE) << shift;
-        shift += GROUP_BITS;
-        if byte & MORE == 0 {
-            break;
-        }
-    }
-    number
-}
-
 #[cfg(test)]
 mod tests {
-    use super::{put, take};
     use crate::analysis::geometry::Geometry;
+    use crate::analysis::packing::Pack as _;
     use crate::analysis::processes::Processes;
     use crate::analysis::regions::ranking::{By, RANKED_MAX};
     use crate::analysis::regions::{DENSE_REGIONS, Regions};
     use crate::event::ids::{MonoNs, Region};
-
-    #[test]
-    fn numbers_come_back() {
-        let numbers = [0, 1, 127, 128, 255, 16_383, 16_384, u64::from(u32::MAX), u64::MAX - 1, u64::MAX];
-        let mut bytes = Vec::new();
-        for number in numbers {
-            put(&mut bytes, number);
-        }
-        assert_eq!(bytes.len(), 1 + 1 + 1 + 2 + 2 + 2 + 3 + 5 + 10 + 10);
-        let mut rest = bytes.as_slice();
-        assert_eq!(numbers.map(|_number| take(&mut rest)), numbers);
-        assert_eq!((rest.len(), take(&mut rest)), (0, 0));
-    }
 
     /// Regions that are found by index and by hash, some cleared last, more than the most marked.
     fn busy(regions: &mut Regions, budget: &mut usize, from: u64) {
@@ -177,14 +122,25 @@ mod tests {
         }
     }
 
+    /// Through bytes, into a table that held other things.
+    fn through_bytes(regions: &Regions, mut into: Regions) -> (Regions, usize) {
+        let mut bytes = Vec::new();
+        regions.pack(&mut bytes);
+        let mut rest = bytes.as_slice();
+        into.unpack(&mut rest);
+        assert!(rest.is_empty());
+        (into, bytes.len())
+    }
+
     #[test]
     fn what_was_packed_goes_on_as_if_it_had_not_been() {
         let (mut kept, mut budget) = (Regions::default(), 200);
         busy(&mut kept, &mut budget, 0);
         assert!(kept.tracked() > RANKED_MAX && budget == 0);
-        let packed = kept.pack();
-        assert!(packed.footprint_bytes() * 2 < kept.tracked() * 68, "{}", packed.footprint_bytes());
-        let mut unpacked = packed.unpack();
+        let mut other = Regions::default();
+        busy(&mut other, &mut 90, 77);
+        let (mut unpacked, bytes) = through_bytes(&kept, other);
+        assert!(bytes * 2 < kept.tracked() * 68, "{bytes}");
         busy(&mut kept, &mut budget, 3_000);
         busy(&mut unpacked, &mut budget, 3_000);
         let (geometry, processes) = (Geometry::default(), Processes::default());
@@ -200,8 +156,10 @@ mod tests {
 
     #[test]
     fn nothing_packed_is_nothing() {
-        let (mut unpacked, mut budget) = (Regions::default().pack().unpack(), 1);
-        assert_eq!(unpacked.tracked(), 0);
+        let mut other = Regions::default();
+        busy(&mut other, &mut 90, 0);
+        let (mut unpacked, mut budget) = (through_bytes(&Regions::default(), other).0, 1);
+        assert_eq!((unpacked.tracked(), unpacked.totals()), (0, Regions::default().totals()));
         unpacked.mark(Region(9), MonoNs(1), true, &mut budget);
         assert_eq!(unpacked.tracked(), 1);
     }

@@ -7,7 +7,7 @@
 //!
 //! ```text
 //! batches    │      │      │      │      │      │      │
-//! keyframes  k             k             k                 taken while folding, thinned out when they take too much memory
+//! keyframes  k             k             k                 taken while folding, thinned out when they take too much room
 //! seek(t)                  k──────────▶t                   the session is restored, the reader goes to its batch
 //! ```
 //!
@@ -19,14 +19,16 @@
 use std::collections::VecDeque;
 use std::io::{Read, Seek};
 
-use self::keyframes::{Keyframe, Keyframes};
+use self::keyframes::{Keyframe, Keyframes, Limits, Place};
+use self::spill::Spill;
 use super::{Session, Settings};
 use crate::event::ids::{DurationNs, MonoNs};
 use crate::event::item::Item;
 use crate::trace::error::TraceError;
-use crate::trace::reader::{BatchMark, SealedBatch, Tail, TraceReader};
+use crate::trace::reader::{SealedBatch, Tail, TraceReader};
 
 pub mod keyframes;
+pub mod spill;
 #[cfg(test)]
 mod tests;
 
@@ -59,21 +61,8 @@ enum Until {
     Position(u64),
 }
 
-/// What a keyframe restores.
-#[derive(Debug)]
-struct State {
-    mark: BatchMark,
-    session: Session,
-    position: u64,
-    latest: MonoNs,
-}
-
-impl State {
-    fn of(keyframe: &Keyframe) -> Self {
-        let Keyframe { mark, session, position, latest, .. } = keyframe;
-        Self { mark: *mark, session: session.unpack(), position: *position, latest: *latest }
-    }
-}
+/// Begins of batches that are remembered; a trace of ten days at one batch a second has fewer.
+const BEGINS_MAX: usize = 1 << 20;
 
 /// A place in a trace, with the session that everything before it makes.
 #[derive(Debug)]
@@ -89,6 +78,8 @@ pub struct Cursor<R> {
     /// Items of the current batch that are not folded, the next one last.
     ahead: Vec<Item>,
     keyframes: Keyframes,
+    /// Positions at which batches begin, as far as anybody went.
+    begins: Vec<u64>,
     /// The state at the begin of the batch in which somebody steps back.
     near: Option<Keyframe>,
     is_at_end: bool,
@@ -117,13 +108,15 @@ impl Recent {
 
 impl<R: Read + Seek> Cursor<R> {
     /// A cursor before the first item of a trace of which nothing was read yet but its header. `session` is what folds; it
-    /// has seen nothing.
-    pub fn new(reader: TraceReader<R>, mut session: Session) -> Self {
-        let keyframes = Keyframes::new(Keyframe::new(reader.mark(), &mut session, 0, MonoNs(0)));
-        Self::with_keyframes(reader, session, keyframes)
-    }
-
-    fn with_keyframes(reader: TraceReader<R>, session: Session, keyframes: Keyframes) -> Self {
+    /// has seen nothing. Large keyframes go to the file, if there is one.
+    pub fn new(
+        reader: TraceReader<R>,
+        mut session: Session,
+        limits: Limits,
+        file: Option<Box<dyn Spill>>,
+    ) -> Self {
+        let begin = Place { mark: reader.mark(), position: 0, latest: MonoNs(0) };
+        let keyframes = Keyframes::new(Keyframe::new(begin, &mut session), limits, file);
         Self {
             reader,
             session,
@@ -132,6 +125,7 @@ impl<R: Read + Seek> Cursor<R> {
             playhead: MonoNs(0),
             ahead: Vec::new(),
             keyframes,
+            begins: Vec::new(),
             near: None,
             is_at_end: false,
             recent: Recent::default(),
@@ -139,9 +133,9 @@ impl<R: Read + Seek> Cursor<R> {
     }
 
     /// A cursor with a session for that trace.
-    pub fn with_settings(reader: TraceReader<R>, settings: Settings) -> Self {
+    pub fn with_settings(reader: TraceReader<R>, settings: Settings, file: Option<Box<dyn Spill>>) -> Self {
         let session = Session::new(Some(reader.facts()), settings);
-        Self::new(reader, session)
+        Self::new(reader, session, Limits::default(), file)
     }
 
     /// The state at this place.
@@ -233,11 +227,11 @@ impl<R: Read + Seek> Cursor<R> {
     pub fn seek_position(&mut self, position: u64) -> Result<(), TraceError> {
         if position < self.position {
             self.restore_before(position)?;
-        } else if let Some(keyframe) = self.keyframes.at_position(position)
-            && self.position < keyframe.position
-        {
-            let state = State::of(keyframe);
-            self.restore(state)?;
+        } else {
+            while let at = self.keyframes.at_position(position)
+                && self.position < self.keyframes.place(at).position
+                && !self.restore(at)?
+            {}
         }
         let result = self.advance(Until::Position(position));
         self.playhead = self.latest;
@@ -250,11 +244,10 @@ impl<R: Read + Seek> Cursor<R> {
     /// [`TraceError::Corrupt`] and [`TraceError::Read`]; the cursor then stands where the trace can be read to, and may be
     /// moved from there.
     pub fn seek(&mut self, time: MonoNs) -> Result<(), TraceError> {
-        let keyframe = self.keyframes.at_time(time);
-        if time < self.latest || self.position < keyframe.position {
-            let state = State::of(keyframe);
-            self.restore(state)?;
-        }
+        while let at = self.keyframes.at_time(time)
+            && (time < self.latest || self.position < self.keyframes.place(at).position)
+            && !self.restore(at)?
+        {}
         self.playhead = time;
         self.advance(Until::Time(time))
     }
@@ -280,37 +273,41 @@ impl<R: Read + Seek> Cursor<R> {
 
     /// Restores a state from which the position can be reached, and keeps the begin of its batch for further steps back.
     fn restore_before(&mut self, position: u64) -> Result<(), TraceError> {
-        let far = self.keyframes.at_position(position).unwrap_or(self.keyframes.first());
-        match &self.near {
-            Some(near) if near.position <= position && far.position <= near.position => {
-                let state = State::of(near);
-                self.restore(state)
-            }
-            _ => {
-                let state = State::of(far);
-                self.restore(state)?;
-                self.near = None;
-                while self.position < position {
-                    let begin = Keyframe::new(self.reader.mark(), &mut self.session, self.position, self.latest);
-                    let has_more = self.load(Until::Position(position))?;
-                    if !has_more || self.position >= position {
-                        self.near = Some(begin);
-                        break;
-                    }
-                }
-                Ok(())
-            }
+        let far = self.keyframes.place(self.keyframes.at_position(position)).position;
+        if let Some(near) = self.near.take_if(|near| (far..=position).contains(&near.place.position)) {
+            near.restore(&mut self.session);
+            self.go_to(near.place)?;
+            self.near = Some(near);
+            return Ok(());
+        }
+        while !self.restore(self.keyframes.at_position(position))? {}
+        let begin = self.begins.partition_point(|begin| *begin <= position).checked_sub(1);
+        if let Some(&begin) = begin.and_then(|place| self.begins.get(place)) {
+            self.advance(Until::Position(begin))?;
+        }
+        self.near = self.ahead.is_empty().then(|| {
+            let Self { reader, session, position, latest, .. } = self;
+            Keyframe::new(Place { mark: reader.mark(), position: *position, latest: *latest }, session)
+        });
+        Ok(())
+    }
+
+    /// Restores a keyframe; `false` if that could not be read back and is none any more.
+    fn restore(&mut self, at: usize) -> Result<bool, TraceError> {
+        match self.keyframes.restore(at, &mut self.session) {
+            Some(place) => self.go_to(place).map(|()| true),
+            None => Ok(false),
         }
     }
 
-    fn restore(&mut self, state: State) -> Result<(), TraceError> {
-        let State { mark, session, position, latest } = state;
-        self.reader.go_to(mark)?;
+    /// Reads on from a place at which the session is.
+    fn go_to(&mut self, place: Place) -> Result<(), TraceError> {
+        let Place { mark, position, latest } = place;
         self.ahead.clear();
         self.recent.items.clear();
         self.is_at_end = false;
-        (self.session, self.position, self.latest) = (session, position, latest);
-        Ok(())
+        (self.position, self.latest) = (position, latest);
+        self.reader.go_to(mark)
     }
 
     /// Folds on.
@@ -337,7 +334,11 @@ impl<R: Read + Seek> Cursor<R> {
 
     /// Reads the next batch: folds what is wanted of it and keeps the rest. `false` at the end.
     fn load(&mut self, until: Until) -> Result<bool, TraceError> {
-        self.keyframes.offer(self.reader.mark(), &mut self.session, self.position, self.latest);
+        let place = Place { mark: self.reader.mark(), position: self.position, latest: self.latest };
+        self.keyframes.offer(place, &mut self.session);
+        if self.begins.last().is_none_or(|last| *last < place.position) && self.begins.len() < BEGINS_MAX {
+            self.begins.push(place.position);
+        }
         let Self { reader, session, position, latest, ahead, recent, .. } = self;
         let batch: Option<SealedBatch> = reader.next_batch_with(|item| {
             if ahead.is_empty() && !is_beyond(until, &item, *position) {

@@ -1,6 +1,7 @@
-use std::io::Cursor as Bytes;
+use std::io::{self, Cursor as Bytes};
 
-use super::keyframes::{Keyframe, Keyframes};
+use super::keyframes::Limits;
+use super::spill::Spill;
 use super::{Cursor, Speed};
 use crate::analysis::testing::{end_io, flush, identity, inc_pending, map_write, mark};
 use crate::event::facts::CaptureFacts;
@@ -38,11 +39,14 @@ fn trace(items: u64) -> (Vec<u8>, Vec<Item>) {
 }
 
 /// A cursor with a keyframe every so many items, as long as they take no more than so many bytes.
-fn cursor(bytes: &[u8], distance: u64, bytes_max: usize) -> Cursor<Bytes<&[u8]>> {
+fn cursor(bytes: &[u8], distance: u64, memory_bytes: usize) -> Cursor<Bytes<&[u8]>> {
+    cursor_with(bytes, Limits { distance, memory_bytes, ..Limits::default() }, None)
+}
+
+fn cursor_with(bytes: &[u8], limits: Limits, file: Option<Box<dyn Spill>>) -> Cursor<Bytes<&[u8]>> {
     let reader = TraceReader::new(Bytes::new(bytes)).unwrap();
-    let mut session = Session::new(Some(reader.facts()), Settings::default());
-    let first = Keyframe::new(reader.mark(), &mut session, 0, MonoNs(0));
-    Cursor::with_keyframes(reader, session, Keyframes::with_limits(first, distance, bytes_max))
+    let session = Session::new(Some(reader.facts()), Settings::default());
+    Cursor::new(reader, session, limits, file)
 }
 
 /// What the cursor should show after so many items.
@@ -103,7 +107,8 @@ fn keyframes_thin_out_and_stay_right() {
     let (bytes, items) = trace(400);
     let mut session = Session::new(None, Settings::default());
     session.apply(&items[1]);
-    let size = PackedSession::of(&mut session).footprint_bytes();
+    let (packed, tables) = PackedSession::of(&mut session);
+    let size = packed.footprint_bytes() + tables.len();
     let mut cursor = cursor(&bytes, 10, size * 12);
     cursor.seek_position(400).unwrap();
     let keyframes = cursor.keyframes();
@@ -196,4 +201,80 @@ fn recent_items_are_those_before_the_place_without_gaps() {
     assert_eq!(cursor.recent().iter().collect::<Vec<_>>(), items[27..52].iter().collect::<Vec<_>>());
     cursor.keep_recent(3);
     assert_eq!(cursor.recent().len(), 3);
+}
+
+/// A disk that fails at will.
+#[derive(Debug, Default)]
+struct Disk {
+    bytes: Vec<u8>,
+    /// Writes that succeed before all others fail.
+    writes: usize,
+    reads_wrong: bool,
+}
+
+impl Spill for Disk {
+    fn write_at(&mut self, offset: u64, bytes: &[u8]) -> io::Result<()> {
+        self.writes = self.writes.checked_sub(1).ok_or(io::ErrorKind::StorageFull)?;
+        let offset = usize::try_from(offset).unwrap();
+        self.bytes.resize(self.bytes.len().max(offset + bytes.len()), 0);
+        self.bytes[offset..offset + bytes.len()].copy_from_slice(bytes);
+        Ok(())
+    }
+
+    fn read_at(&mut self, offset: u64, bytes: &mut [u8]) -> io::Result<()> {
+        let offset = usize::try_from(offset).unwrap();
+        bytes.copy_from_slice(&self.bytes[offset..offset + bytes.len()]);
+        bytes[0] ^= u8::from(self.reads_wrong);
+        Ok(())
+    }
+}
+
+/// Keyframes of all sizes go to the disk.
+fn spilling(bytes: &[u8], disk: Disk, blocks: u64) -> Cursor<Bytes<&[u8]>> {
+    let limits = Limits { distance: 10, memory_bytes: usize::MAX, spill_bytes_min: 0, file_bytes: blocks << 18 };
+    cursor_with(bytes, limits, Some(Box::new(disk)))
+}
+
+fn go_about(cursor: &mut Cursor<Bytes<&[u8]>>, items: &[Item]) {
+    for position in [399, 5, 217, 218, 217, 216, 0, 400, 41, 111, 110] {
+        cursor.seek_position(position as u64).unwrap();
+        check(cursor, items, position);
+    }
+}
+
+#[test]
+fn keyframes_on_a_disk_are_as_good() {
+    let (bytes, items) = trace(400);
+    let mut cursor = spilling(&bytes, Disk { writes: 1000, ..Disk::default() }, 1000);
+    go_about(&mut cursor, &items);
+    assert_eq!((cursor.keyframes().count(), cursor.keyframes().distance()), (40, 10));
+    assert!(cursor.keyframes().error().is_none());
+}
+
+#[test]
+fn a_full_file_thins_keyframes_out() {
+    let (bytes, items) = trace(400);
+    let mut cursor = spilling(&bytes, Disk { writes: 1000, ..Disk::default() }, 7);
+    go_about(&mut cursor, &items);
+    let keyframes = cursor.keyframes();
+    assert!((4..=8).contains(&keyframes.count()) && keyframes.distance() >= 40, "{keyframes:?}");
+    assert!(keyframes.error().is_none());
+}
+
+#[test]
+fn a_disk_that_cannot_be_written_leaves_keyframes_in_memory() {
+    let (bytes, items) = trace(400);
+    let mut cursor = spilling(&bytes, Disk { writes: 5, ..Disk::default() }, 1000);
+    go_about(&mut cursor, &items);
+    let keyframes = cursor.keyframes();
+    assert_eq!(keyframes.error().unwrap().kind(), io::ErrorKind::StorageFull);
+    assert_eq!(keyframes.count(), 40);
+}
+
+#[test]
+fn a_keyframe_that_reads_back_wrong_is_given_up() {
+    let (bytes, items) = trace(400);
+    let mut cursor = spilling(&bytes, Disk { writes: 1000, reads_wrong: true, ..Disk::default() }, 1000);
+    go_about(&mut cursor, &items);
+    assert!(cursor.keyframes().count() < 40, "{}", cursor.keyframes().count());
 }

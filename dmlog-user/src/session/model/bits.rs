@@ -100,6 +100,12 @@ pub(super) struct KnownBits {
 }
 
 impl KnownBits {
+    /// Its sets, to be packed.
+    pub(super) fn sets_mut(&mut self) -> [&mut RegionSet; 5] {
+        let LogBits { clean, in_sync, recovering, .. } = &mut self.bits;
+        [clean, in_sync, recovering, &mut self.clean_known, &mut self.sync_known]
+    }
+
     /// The bits of a log that was just made.
     pub(super) fn of_new_log(region_count: u64, sync_option: SyncOption, rules: Rules) -> Self {
         let full = RegionSet::new_full(region_count);

@@ -14,6 +14,7 @@
 //! Source: <https://github.com/torvalds/linux/blob/v6.12/drivers/md/dm-region-hash.c>, the same from 5.10 to 7.3.
 
 use super::rules::Rules;
+use crate::analysis::packing::{Pack, put_sparse, take_sparse};
 use crate::event::ids::Region;
 
 /// `DM_RH_CLEAN`.
@@ -46,6 +47,27 @@ struct Slot {
     marks: u8,
     /// Its writes that are pending, or [`PENDING_UNKNOWN`].
     pending: u16,
+}
+
+/// One for each region of the log.
+#[derive(Clone, Debug, Default)]
+pub(in crate::session) struct Slots(Vec<Slot>);
+
+impl Pack for Slots {
+    fn pack(&self, bytes: &mut Vec<u8>) {
+        put_sparse(bytes, &self.0, &Slot::default(), |bytes, slot| {
+            let [low, high] = slot.pending.to_le_bytes();
+            bytes.extend([slot.states, slot.marks, low, high]);
+        });
+    }
+
+    fn unpack(&mut self, bytes: &mut &[u8]) {
+        take_sparse(bytes, &mut self.0, &Slot::default(), |bytes| {
+            let Some((&[states, marks, low, high], rest)) = bytes.split_first_chunk() else { return Slot::default() };
+            *bytes = rest;
+            Slot { states, marks, pending: u16::from_le_bytes([low, high]) }
+        });
+    }
 }
 
 /// A write of this batch may have made the region dirty.
@@ -93,7 +115,7 @@ pub(super) enum Verdict {
 /// The region hash.
 #[derive(Clone, Debug)]
 pub(super) struct RegionHash {
-    slots: Vec<Slot>,
+    slots: Slots,
     /// The epoch, in steps of [`EPOCH_STEP`].
     epoch: u8,
     /// Something was put into the hash in this epoch.
@@ -111,10 +133,15 @@ pub(super) struct RegionHash {
 }
 
 impl RegionHash {
+    /// Its slots, to be packed.
+    pub(super) fn slots_mut(&mut self) -> &mut Slots {
+        &mut self.slots
+    }
+
     /// The hash of a mirror that was just made, or of one that has lived before.
     pub(super) fn new(region_count: usize, is_new: bool, rules: Rules) -> Self {
         Self {
-            slots: vec![Slot::default(); region_count],
+            slots: Slots(vec![Slot::default(); region_count]),
             epoch: if is_new { 0 } else { EPOCH_STEP },
             is_used: !is_new,
             batch: 0,
@@ -131,7 +158,7 @@ impl RegionHash {
         self.epoch = self.epoch.wrapping_add(EPOCH_STEP);
         if self.epoch == 0 {
             // So that no slot of 16 epochs ago comes back to life.
-            self.slots.fill(Slot::default());
+            self.slots.0.fill(Slot::default());
             self.epoch = EPOCH_STEP;
         }
         self.is_used = true;
@@ -154,7 +181,7 @@ impl RegionHash {
     #[inline]
     fn get(&self, region: Region) -> Slot {
         let place = usize::try_from(region.0).unwrap_or(usize::MAX);
-        match self.slots.get(place) {
+        match self.slots.0.get(place) {
             Some(slot) if slot.states & !ANY == self.epoch => Slot { states: slot.states & ANY, ..*slot },
             Some(_) | None => Slot { states: ANY, marks: 0, pending: PENDING_UNKNOWN },
         }
@@ -163,7 +190,7 @@ impl RegionHash {
     #[inline]
     fn set(&mut self, region: Region, slot: Slot) {
         let place = usize::try_from(region.0).unwrap_or(usize::MAX);
-        if let Some(place) = self.slots.get_mut(place) {
+        if let Some(place) = self.slots.0.get_mut(place) {
             *place = Slot { states: slot.states | self.epoch, ..slot };
             self.is_used = true;
         }

@@ -40,11 +40,12 @@ use self::judge::Judge;
 use self::reach::{Back, Reach};
 use self::rules::Rules;
 use self::tally::{Comparison, Tally};
+use super::table::TableMut;
 
 mod asked;
 mod bits;
 pub mod finding;
-mod hash;
+pub(super) mod hash;
 mod instance;
 mod judge;
 mod reach;
@@ -169,14 +170,20 @@ impl Models {
         self.not_modelled
     }
 
-    /// About how much memory the models take, in bytes.
-    pub fn footprint_bytes(&self) -> usize {
-        // A slot and an epoch in the hash; and bits in five sets.
-        const REGION_BYTES: usize = 6;
+    /// The bits and slots of all models, always in the same order, to be packed.
+    pub(super) fn tables(&mut self) -> impl Iterator<Item = TableMut<'_>> {
+        let regions = self.instances.iter_mut().flatten().filter_map(|entry| entry.instance.regions.as_mut());
+        regions.flat_map(|regions| {
+            let sets = regions.bits.sets_mut().into_iter().map(TableMut::Set);
+            sets.chain(regions.hash.as_mut().map(|hash| TableMut::Slots(hash.slots_mut())))
+        })
+    }
+
+    /// About how much memory the models take without [`tables`](Self::tables), in bytes.
+    pub(super) fn footprint_bytes(&self) -> usize {
         // Mostly the last events.
         const INSTANCE_BYTES: usize = 4 << 10;
-        self.regions * REGION_BYTES
-            + self.live * INSTANCE_BYTES
+        self.live * INSTANCE_BYTES
             + self.instances.len() * size_of::<Option<Box<Entry>>>()
             + self.findings.kept().len() * INSTANCE_BYTES
     }
