@@ -89,7 +89,11 @@ fn timed(work: impl FnOnce() -> Result<u64>) -> Result<Run> {
 /// As somebody who looks around in a trace: from the file, through the cursor.
 fn jumps(file: &Path) -> Result<Vec<Run>> {
     let open = || File::open(file).with_context(|| format!("`{}` cannot be opened", file.display()));
-    let mut cursor = Cursor::with_settings(TraceReader::new(open()?)?, Settings::default(), Some(Box::new(tempfile::tempfile_in("/var/tmp")?)));
+    let mut cursor = Cursor::with_settings(
+        TraceReader::new(open()?)?,
+        Settings::default(),
+        Some(Box::new(tempfile::tempfile_in("/var/tmp")?)),
+    );
     let first = cursor.next_item()?.context("an empty trace")?.time();
     let mut runs = vec![timed(|| {
         cursor.seek(MonoNs(u64::MAX))?;

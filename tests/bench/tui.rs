@@ -106,7 +106,8 @@ fn frames_of(file: &Path, screen: Screen, times: u32, slower: u32) -> Result<Cas
     let theme = Theme { background: Background::Dark, has_colour: true, has_unicode: true };
     let settings = Settings { theme, mouse: true, screen, device: None, frames_per_s: FRAMES_PER_S };
     let mut app = App::new(&settings);
-    let mut replay = Replay::new("bench".to_owned(), Box::new(open), Some(Box::new(tempfile::tempfile_in("/var/tmp")?)))?;
+    let mut replay =
+        Replay::new("bench".to_owned(), Box::new(open), Some(Box::new(tempfile::tempfile_in("/var/tmp")?)))?;
     let area = Rect::new(0, 0, SIZE.0, SIZE.1);
     let options = TerminalOptions { viewport: Viewport::Fixed(area) };
     let mut terminal = Terminal::with_options(CrosstermBackend::new(std::io::sink()), options)?;

@@ -62,7 +62,12 @@ pub fn take_count(bytes: &mut &[u8]) -> usize {
 }
 
 /// Writes a list in which most things are `nothing`: how many of those there are, how many others, and these, again and again.
-pub fn put_sparse<T: PartialEq>(bytes: &mut Vec<u8>, list: &[T], nothing: &T, mut put_one: impl FnMut(&mut Vec<u8>, &T)) {
+pub fn put_sparse<T: PartialEq>(
+    bytes: &mut Vec<u8>,
+    list: &[T],
+    nothing: &T,
+    mut put_one: impl FnMut(&mut Vec<u8>, &T),
+) {
     put(bytes, list.len() as u64);
     let mut rest = list;
     while !rest.is_empty() {
@@ -72,13 +77,20 @@ pub fn put_sparse<T: PartialEq>(bytes: &mut Vec<u8>, list: &[T], nothing: &T, mu
         let (here, behind) = behind.split_at(others);
         put(bytes, nothings as u64);
         put(bytes, others as u64);
-        here.iter().for_each(|one| put_one(bytes, one));
+        for one in here {
+            put_one(bytes, one);
+        }
         rest = behind;
     }
 }
 
 /// Reads what [`put_sparse`] wrote into `list`, whose memory is used again.
-pub fn take_sparse<T: Clone>(bytes: &mut &[u8], list: &mut Vec<T>, nothing: &T, mut take_one: impl FnMut(&mut &[u8]) -> T) {
+pub fn take_sparse<T: Clone>(
+    bytes: &mut &[u8],
+    list: &mut Vec<T>,
+    nothing: &T,
+    mut take_one: impl FnMut(&mut &[u8]) -> T,
+) {
     let length = take_count(bytes);
     list.clear();
     list.reserve_exact(length);

@@ -48,7 +48,8 @@ pub fn run(args: &Args) -> Result<Exit, Failure> {
         let error = anyhow::anyhow!("a trace on stdin cannot be played back and forth; save it to a file first");
         return Err(Failure::new(Exit::Usage, error));
     }
-    let mut replay = Replay::new(title(path, &file), opener(path, &file)?, Some(Box::new(TemporaryFile::default()))).map_err(|error| file.failure(error))?;
+    let mut replay = Replay::new(title(path, &file), opener(path, &file)?, Some(Box::new(TemporaryFile::default())))
+        .map_err(|error| file.failure(error))?;
     if args.screen.plain {
         return in_lines(&mut replay, &args.screen, &settings);
     }

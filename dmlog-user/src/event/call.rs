@@ -81,6 +81,17 @@ pub enum Row<'a> {
     Item(&'a Item),
 }
 
+impl Row<'_> {
+    /// When it was over, as of [`Item::time`].
+    #[inline]
+    pub fn time(&self) -> MonoNs {
+        match self {
+            Self::Call(call) | Self::Map(call, _) => call.time,
+            Self::Item(item) => item.time(),
+        }
+    }
+}
+
 impl PartialEq for Call {
     fn eq(&self, other: &Self) -> bool {
         let Self { time, log, tid, cpu, code, has, .. } = *self;

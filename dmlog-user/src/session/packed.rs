@@ -67,5 +67,8 @@ impl PackedSession {
 /// All tables, always in the same order.
 fn tables(session: &mut Session) -> impl Iterator<Item = TableMut<'_>> {
     let Session { devices, models, .. } = session;
-    devices.iter_mut().flat_map(Device::tables).chain(models.as_mut().into_iter().flat_map(|models| Models::tables(models)))
+    devices
+        .iter_mut()
+        .flat_map(Device::tables)
+        .chain(models.as_mut().into_iter().flat_map(|models| Models::tables(models)))
 }

@@ -18,7 +18,7 @@ pub(super) enum TableMut<'a> {
 /// The same, taken out of it.
 #[derive(Debug)]
 pub(super) enum Table {
-    Regions(Regions),
+    Regions(Box<Regions>),
     Latency(Box<Latency>),
     Set(RegionSet),
     Slots(Slots),
@@ -33,7 +33,7 @@ impl TableMut<'_> {
     /// Takes the table out and leaves an empty one.
     pub(super) fn take(self) -> Table {
         match self {
-            Self::Regions(table) => Table::Regions(std::mem::take(table)),
+            Self::Regions(table) => Table::Regions(Box::new(std::mem::take(table))),
             Self::Latency(table) => {
                 let empty = table.empty();
                 Table::Latency(Box::new(std::mem::replace(table, empty)))
@@ -46,7 +46,7 @@ impl TableMut<'_> {
     /// Puts a table in place of this one, if it is of the same kind.
     pub(super) fn put(&mut self, table: Table) {
         match (self, table) {
-            (Self::Regions(place), Table::Regions(table)) => **place = table,
+            (Self::Regions(place), Table::Regions(table)) => **place = *table,
             (Self::Latency(place), Table::Latency(table)) => **place = *table,
             (Self::Set(place), Table::Set(table)) => **place = table,
             (Self::Slots(place), Table::Slots(table)) => **place = table,

@@ -198,6 +198,33 @@ impl<R: Read> TraceReader<R> {
         Ok(Some(batch))
     }
 
+    /// Hands rows over as [`next_batch_rows`](Self::next_batch_rows) does, until one is refused; that and what follows it go to
+    /// `rest` as items.
+    ///
+    /// # Errors
+    /// [`TraceError::Corrupt`], [`TraceError::Read`].
+    pub fn next_batch_split(
+        &mut self,
+        mut take: impl FnMut(&Row<'_>) -> bool,
+        rest: impl FnMut(Item),
+    ) -> Result<Option<SealedBatch>, TraceError> {
+        let Some(batch) = self.load_batch()? else {
+            return Ok(None);
+        };
+        match Rows::new(&self.lanes, &self.meanings) {
+            Ok(rows) => {
+                let (mut taken, mut is_open) = (0, true);
+                rows.for_each_row(|row| {
+                    is_open = is_open && take(row);
+                    taken += usize::from(is_open);
+                });
+                rows.for_each_from(taken, rest);
+            }
+            Err(fault) => return Err(self.corrupt(self.sealed_end, fault)),
+        }
+        Ok(Some(batch))
+    }
+
     /// Hands the items of the next batch over one by one: for whoever looks at them and keeps none.
     ///
     /// # Errors

@@ -208,8 +208,13 @@ impl<'a> Rows<'a> {
     }
 
     /// Hands over the items of all rows but the last.
-    pub(crate) fn for_each(&self, mut take: impl FnMut(Item)) {
-        for row in 0..self.count.saturating_sub(1) {
+    pub(crate) fn for_each(&self, take: impl FnMut(Item)) {
+        self.for_each_from(0, take);
+    }
+
+    /// The same from a row on.
+    pub(super) fn for_each_from(&self, first: usize, mut take: impl FnMut(Item)) {
+        for row in first..self.count.saturating_sub(1) {
             take(self.item(row));
         }
     }

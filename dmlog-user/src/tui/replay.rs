@@ -8,11 +8,11 @@ use super::frame::{Clock, Frame, LiveState, Pace, WhatIfState};
 use super::screen::Screen;
 use super::source::{Bytes, Open, REAL_SPEED, SPEEDS, Source, TOP, Travel, Wants};
 use super::what_if::Job;
-use crate::session::cursor::spill::Spill;
 use crate::event::ids::{DurationNs, MonoNs};
 use crate::event::item::Item;
 use crate::session::Settings;
 use crate::session::cursor::Cursor;
+use crate::session::cursor::spill::Spill;
 use crate::trace::error::TraceError;
 use crate::trace::reader::Tail;
 

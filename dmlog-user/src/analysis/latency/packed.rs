@@ -8,7 +8,9 @@ impl Pack for Latency {
         let Self { recent, recents, scale: _, counted } = self;
         let recent = recent.get(..usize::from(*recents)).unwrap_or_default();
         put(bytes, recent.len() as u64);
-        recent.iter().for_each(|&ns| put(bytes, ns.into()));
+        for &ns in recent {
+            put(bytes, ns.into());
+        }
         put(bytes, counted.is_some().into());
         let Some(counted) = counted else { return };
         let Counted { counts, more, count, sum_ns, min_ns, max_ns, clamped } = &**counted;
@@ -55,7 +57,9 @@ mod tests {
 
     #[test]
     fn a_distribution_comes_back_and_goes_on() {
-        for (mut kept, mut into) in [(some(0), Latency::of_device()), (some(7), some(90)), (Latency::of_device(), some(0))] {
+        for (mut kept, mut into) in
+            [(some(0), Latency::of_device()), (some(7), some(90)), (Latency::of_device(), some(0))]
+        {
             let mut bytes = Vec::new();
             kept.pack(&mut bytes);
             let mut rest = bytes.as_slice();

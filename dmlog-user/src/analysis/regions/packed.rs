@@ -40,13 +40,15 @@ impl Pack for Regions {
         for ranking in rankings {
             put(bytes, ranking.floor);
             put(bytes, ranking.members.len() as u64);
-            ranking.members.iter().for_each(|&place| put(bytes, place.into()));
+            for &place in &ranking.members {
+                put(bytes, place.into());
+            }
         }
     }
 
     fn unpack(&mut self, bytes: &mut &[u8]) {
-        let [marked_regions, written_regions, marks, clears, re_marks, other_marks, other_clears, other_bytes]: [u64; 8] =
-            std::array::from_fn(|_| take(bytes));
+        let [marked_regions, written_regions, marks, clears, re_marks, other_marks, other_clears, other_bytes]: [u64;
+            8] = std::array::from_fn(|_| take(bytes));
         let other = OtherRegions { marks: other_marks, clears: other_clears, bytes: other_bytes };
         self.totals = RegionTotals { marked_regions, written_regions, marks, clears, re_marks, other };
         self.dirty = take(bytes);

@@ -149,15 +149,15 @@ impl Keyframes {
         let frame = &self.frames[at];
         match (&frame.tables, &mut self.file) {
             (Tables::Memory(tables), _) => frame.session.unpack(tables, session),
-            (Tables::File(spilled), Some(file)) => match file.read(spilled) {
-                Ok(tables) => frame.session.unpack(&tables, session),
-                Err(_) => {
+            (Tables::File(spilled), Some(file)) => {
+                let Ok(tables) = file.read(spilled) else {
                     self.bytes -= frame.bytes();
                     // Its blocks are not used again: they cannot be trusted.
                     self.frames.remove(at);
                     return None;
-                }
-            },
+                };
+                frame.session.unpack(&tables, session);
+            }
             (Tables::File(_), None) => return None,
         }
         Some(frame.place)

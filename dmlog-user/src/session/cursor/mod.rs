@@ -109,12 +109,7 @@ impl Recent {
 impl<R: Read + Seek> Cursor<R> {
     /// A cursor before the first item of a trace of which nothing was read yet but its header. `session` is what folds; it
     /// has seen nothing. Large keyframes go to the file, if there is one.
-    pub fn new(
-        reader: TraceReader<R>,
-        mut session: Session,
-        limits: Limits,
-        file: Option<Box<dyn Spill>>,
-    ) -> Self {
+    pub fn new(reader: TraceReader<R>, mut session: Session, limits: Limits, file: Option<Box<dyn Spill>>) -> Self {
         let begin = Place { mark: reader.mark(), position: 0, latest: MonoNs(0) };
         let keyframes = Keyframes::new(Keyframe::new(begin, &mut session), limits, file);
         Self {
@@ -314,7 +309,7 @@ impl<R: Read + Seek> Cursor<R> {
     fn advance(&mut self, until: Until) -> Result<(), TraceError> {
         loop {
             while let Some(item) = self.ahead.pop() {
-                if is_beyond(until, &item, self.position) {
+                if is_beyond(until, item.time(), self.position) {
                     self.ahead.push(item);
                     return Ok(());
                 }
@@ -340,23 +335,36 @@ impl<R: Read + Seek> Cursor<R> {
             self.begins.push(place.position);
         }
         let Self { reader, session, position, latest, ahead, recent, .. } = self;
-        let batch: Option<SealedBatch> = reader.next_batch_with(|item| {
-            if ahead.is_empty() && !is_beyond(until, &item, *position) {
-                fold(session, &item, position, latest);
-                recent.push(item);
-            } else {
-                ahead.push(item);
-            }
-        })?;
+        // Items are made of rows only where somebody wants to have them.
+        let keeps = recent.limit > 0;
+        let batch: Option<SealedBatch> = reader.next_batch_split(
+            |row| {
+                let time = row.time();
+                let is_wanted = !keeps && !is_beyond(until, time, *position);
+                if is_wanted {
+                    session.apply_row(row);
+                    *position += 1;
+                    *latest = (*latest).max(time);
+                }
+                is_wanted
+            },
+            |item| ahead.push(item),
+        )?;
+        // The next one last.
         ahead.reverse();
+        while keeps && let Some(item) = ahead.pop_if(|item| !is_beyond(until, item.time(), *position)) {
+            fold(session, &item, position, latest);
+            recent.push(item);
+        }
         self.is_at_end = batch.is_none();
         Ok(batch.is_some())
     }
 }
 
-fn is_beyond(until: Until, item: &Item, position: u64) -> bool {
+/// Whether an item of that time, behind so many others, is not wanted any more.
+fn is_beyond(until: Until, item: MonoNs, position: u64) -> bool {
     match until {
-        Until::Time(time) => time < item.time(),
+        Until::Time(time) => time < item,
         Until::Position(wanted) => wanted <= position,
     }
 }
