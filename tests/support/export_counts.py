@@ -1,6 +1,7 @@
 #!/usr/bin/env python3
 """Reads exports with the standard library and jsonschema alone, and prints what they count as JSON: `csv FILE`,
-`jsonl FILE SCHEMA`; `parquet FILE` by pyarrow; `sql FILE README`: what the queries of the README answer, by DuckDB.
+`jsonl FILE SCHEMA`; `parquet FILE` by pyarrow; `sql FILE README`: what the queries of the README answer, by DuckDB; `duckdb DIR` and
+`spark DIR`: rows and duration of each host, date and operation of a dataset.
 """
 
 import collections
@@ -60,7 +61,7 @@ def read_parquet(path):
     return {
         **numbers(rows),
         "facts": facts,
-        "wrong_times": sum(wall - mono != offset for wall, mono in times),
+        "wrong_times": sum(wall != (mono + offset) // 1000 for wall, mono in times),
         "devices": sorted(device for device in pc.unique(table["device"]).to_pylist() if device),
         "encodings": {column.path_in_schema: column.encodings for column in columns},
         "compression": sorted({column.compression for column in columns}),
@@ -77,6 +78,33 @@ def read_sql(path, readme_path):
     return [[dict(zip(answer.columns, row, strict=True)) for row in answer.fetchall()] for answer in answers]
 
 
+def read_duckdb(path):
+    import duckdb
+
+    rows = duckdb.sql(
+        "SELECT host, date::VARCHAR, op, count(*), coalesce(sum(duration_ns), 0)::UBIGINT"
+        f" FROM read_parquet('{path}/**/*.parquet', hive_partitioning = true) GROUP BY ALL"
+    )
+    return sorted(rows.fetchall())
+
+
+def read_spark(path):
+    from pyspark.sql import SparkSession, functions
+
+    settings = {"spark.ui.enabled": "false", "spark.sql.shuffle.partitions": "2", "spark.driver.host": "127.0.0.1"}
+    builder = SparkSession.builder.master("local[2]")
+    for name, value in settings.items():
+        builder = builder.config(name, value)
+    session = builder.getOrCreate()
+    try:
+        table = session.read.parquet(path)
+        sums = table.groupBy("host", "date", "op").agg(functions.count("*"), functions.sum("duration_ns"))
+        return sorted([host, str(date), op, count, int(ns or 0)] for host, date, op, count, ns in sums.collect())
+    finally:
+        session.stop()
+
+
 if __name__ == "__main__":
-    read = {"csv": read_csv, "jsonl": read_jsonl, "parquet": read_parquet, "sql": read_sql}[sys.argv[1]]
+    readers = {"csv": read_csv, "jsonl": read_jsonl, "parquet": read_parquet, "sql": read_sql}
+    read = {**readers, "duckdb": read_duckdb, "spark": read_spark}[sys.argv[1]]
     print(json.dumps(read(*sys.argv[2:])))

@@ -19,7 +19,7 @@ fn export(path: &Path, format: &str) -> PathBuf {
 }
 
 /// What the script says of a file.
-fn read(python: &Path, arguments: &[&Path]) -> Value {
+pub(crate) fn read(python: &Path, arguments: &[&Path]) -> Value {
     let script = Path::new(env!("CARGO_MANIFEST_DIR")).join("../tests/support/export_counts.py");
     let output = Command::new(python).arg(script).args(arguments).output().unwrap();
     assert!(output.status.success(), "{arguments:?}: {}", String::from_utf8_lossy(&output.stderr));
@@ -27,7 +27,7 @@ fn read(python: &Path, arguments: &[&Path]) -> Value {
 }
 
 /// The Python, if it has a module too.
-fn python_with(module: &str) -> Result<PathBuf, String> {
+pub(crate) fn python_with(module: &str) -> Result<PathBuf, String> {
     let python = python()?;
     let output = Command::new(&python).args(["-c", &format!("import {module}")]).output();
     let has_it = output.is_ok_and(|output| output.status.success());
@@ -123,7 +123,9 @@ fn the_documented_sql_answers_what_the_report_answers() {
     for path in recordings() {
         let name = path.display();
         let answers = read(&python, &["sql".as_ref(), &export(&path, "parquet"), &readme]);
-        let [regions, flushes, slowest, writers] = answers.as_array().unwrap().as_slice() else { panic!("{answers}") };
+        let [regions, flushes, slowest, writers, waits] = answers.as_array().unwrap().as_slice() else {
+            panic!("{answers}")
+        };
         let report = report(&path);
         let [device] = report["devices"].as_array().unwrap().as_slice() else { panic!("{name}: one mirror") };
 
@@ -152,5 +154,10 @@ fn the_documented_sql_answers_what_the_report_answers() {
         theirs.sort_by_key(|row| row[0].as_u64());
         ours.sort_by_key(|row| row[0].as_u64());
         assert_eq!(theirs, ours, "{name}");
+
+        let ours = &device["io"]["write_wait"];
+        let part = |part: &str| ours["parts"][part]["latency_ns_sum"].clone();
+        let ours = [ours["writes_split"].clone(), part("pass"), part("flush"), part("legs")];
+        assert_eq!(rows(waits, &["writes", "pass_ns", "flush_ns", "legs_ns"]), [ours], "{name}");
     }
 }

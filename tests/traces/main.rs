@@ -4,6 +4,8 @@
 
 mod cursor;
 mod damage;
+#[cfg(feature = "parquet")]
+mod dataset;
 mod exports;
 mod golden;
 mod hostile;

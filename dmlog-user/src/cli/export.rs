@@ -18,6 +18,8 @@ use crate::export::csv::Csv;
 use crate::export::jsonl::JsonLines;
 #[cfg(feature = "parquet")]
 use crate::export::parquet::ParquetFile;
+#[cfg(feature = "parquet")]
+use crate::export::parquet::dataset::Dataset;
 use crate::export::sink::ItemSink;
 use crate::trace::reader::{Tail, TraceReader};
 
@@ -31,8 +33,11 @@ pub struct Args {
     #[arg(long, value_enum)]
     to: Format,
     /// File to write, which gets its name when it is whole; `-` is stdout
-    #[arg(short, long, value_name = "OUT")]
-    output: PathBuf,
+    #[arg(short, long, value_name = "OUT", required_unless_present = "dataset")]
+    output: Option<PathBuf>,
+    /// With `--to parquet`: put the rows into this folder, which the traces of many hosts and days share
+    #[arg(long, value_name = "DIR", conflicts_with = "output")]
+    dataset: Option<PathBuf>,
     /// Only this device: `vg/lv`, dm name, or MAJ:MIN (repeatable)
     #[arg(short, long = "device", value_name = "DEV")]
     devices: Vec<String>,
@@ -66,20 +71,15 @@ pub fn run(args: &Args) -> Result<Exit, Failure> {
     let devices = if args.devices.is_empty() { None } else { Some(Devices::find(&file, &args.devices)?) };
     let reader = file.open()?;
     let selection = Selection { devices, since: args.since, until: args.until, ..Selection::default() };
-    let output = Output::open(&args.output).map_err(|error| write_failure(&args.output, error))?;
+    let target = args.output.as_deref().or(args.dataset.as_deref()).unwrap_or(Path::new("-"));
     let total_bytes = fs::metadata(&args.file).map_or(0, |known| known.len());
     let progress = Progress::new(format!("export of {}", file.name()), total_bytes);
-    let mut export = Export { file, reader, selection, interrupt, progress, output: &args.output };
-    let output = match args.to {
-        Format::Csv => export.write(Csv::new(output))?,
-        Format::Jsonl => export.write(JsonLines::new(output))?,
-        #[cfg(feature = "parquet")]
-        Format::Parquet => {
-            let sink = ParquetFile::new(output, export.reader.facts());
-            export.write(sink.map_err(|error| write_failure(&args.output, error))?)?
-        }
-    };
-    output.commit().map_err(|error| write_failure(&args.output, error))?;
+    let mut export = Export { file, reader, selection, interrupt, progress, output: target };
+    if args.dataset.is_some() {
+        add_to_dataset(&mut export, args.to)?;
+    } else {
+        write_file(&mut export, args.to)?;
+    }
     if let Tail::Torn { bytes } = export.reader.tail() {
         let name = export.file.name();
         let _ = writeln!(
@@ -88,6 +88,46 @@ pub fn run(args: &Args) -> Result<Exit, Failure> {
         );
     }
     Ok(Exit::Done)
+}
+
+/// Writes one file, or to stdout.
+fn write_file(export: &mut Export<'_>, to: Format) -> Result<(), Failure> {
+    let target = export.output;
+    let output = Output::open(target).map_err(|error| write_failure(target, error))?;
+    let output = match to {
+        Format::Csv => export.write(Csv::new(output))?,
+        Format::Jsonl => export.write(JsonLines::new(output))?,
+        #[cfg(feature = "parquet")]
+        Format::Parquet => {
+            let sink = ParquetFile::new(output, export.reader.facts());
+            export.write(sink.map_err(|error| write_failure(target, error))?)?
+        }
+    };
+    output.commit().map_err(|error| write_failure(target, error))
+}
+
+/// Writes the files of a dataset. They get their names one after the other when all are whole.
+#[cfg(feature = "parquet")]
+fn add_to_dataset(export: &mut Export<'_>, to: Format) -> Result<(), Failure> {
+    let folder = export.output;
+    if to != Format::Parquet {
+        return Err(Failure::new(Exit::Usage, anyhow::anyhow!("a dataset has Parquet files; add `--to parquet`")));
+    }
+    let open = |path: &PathBuf| {
+        let path = folder.join(path);
+        fs::create_dir_all(path.parent().unwrap_or(folder))?;
+        Output::open(&path)
+    };
+    let sink = Dataset::new(export.reader.facts(), open).map_err(|error| Failure::new(Exit::Usage, error))?;
+    for output in export.write(sink)? {
+        output.commit().map_err(|error| write_failure(folder, error))?;
+    }
+    Ok(())
+}
+
+#[cfg(not(feature = "parquet"))]
+fn add_to_dataset(_: &mut Export<'_>, _: Format) -> Result<(), Failure> {
+    Err(Failure::new(Exit::Usage, anyhow::anyhow!("this dmlog-top was built without Parquet, which datasets need")))
 }
 
 /// An export under way.

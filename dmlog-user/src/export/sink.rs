@@ -57,6 +57,18 @@ impl<T> DeviceNames<T> {
         }
     }
 
+    /// All logs that are known, with the forms of their names.
+    pub fn iter(&self) -> impl Iterator<Item = (LogId, &T)> {
+        self.0.iter().map(|(log, form)| (*log, form))
+    }
+
+    /// Knows what other names say.
+    pub fn learn(&mut self, log: LogId, form: T) {
+        if self.0.len() < LOGS_MAX {
+            self.0.insert(log, form);
+        }
+    }
+
     /// The device of a log; `None` before its first identity.
     pub fn get(&self, log: LogId) -> Option<&T> {
         self.0.get(&log)

@@ -46,6 +46,8 @@ pub(crate) const PEERS: [Package; 3] = [
 ];
 /// Needed for the Python modules of the tests.
 pub(crate) const READERS: [Package; 1] = [Package { name: "python3-venv", program: "python3" }];
+/// Programs that read what we write, in tests: `java` runs Spark.
+pub(crate) const READER_PROGRAMS: [Package; 1] = [Package { name: "default-jre-headless", program: "java" }];
 
 impl Package {
     /// True when its program is not on this machine.

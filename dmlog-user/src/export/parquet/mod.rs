@@ -1,6 +1,6 @@
 //! An [Apache Parquet](https://parquet.apache.org) file: one row an item, in the order of the trace.
 //!
-//! Columns are those of the trace (`trace/FORMAT.md`), with three differences: `time` is the time of the wall clock, null where the capture
+//! Columns are those of the trace (`trace/FORMAT.md`), with three differences: `time` is the time of the wall clock in microseconds, because Spark reads no finer ones, null where the capture
 //! did not tell it; `device` is the name of the device that the log belongs to, null if its identity comes more than a row group later; `text` holds what an
 //! identity or a bitset says as a JSON object with the keys of the JSON lines, beside the reason of a decode error. What repeats
 //! is stored by dictionary, what grows as differences, all of it compressed by zstd. The footer has what is known of the capture as JSON under
@@ -29,6 +29,7 @@ use crate::event::text::keys::is_log_op;
 use crate::event::text::{cause_name, impl_name};
 
 mod columns;
+pub mod dataset;
 #[cfg(test)]
 mod tests;
 
@@ -38,7 +39,7 @@ pub const ROW_GROUP_ROWS: usize = 1 << 18;
 pub const ROW_GROUP_TEXT_BYTES_MAX: usize = 16 << 20;
 
 const SCHEMA: &str = "message dmlog {
-    optional int64 time (TIMESTAMP(NANOS, true));
+    optional int64 time (TIMESTAMP(MICROS, true));
     optional int64 time_ns (INTEGER(64, false));
     optional binary op (STRING);
     optional int32 cpu (INTEGER(16, false));
@@ -105,6 +106,7 @@ pub struct ParquetFile<W: Write + Send> {
     texts: Words,
     devices: DeviceNames<u32>,
     operations: Operations,
+    implementations: Implementations,
 }
 
 /// Places of the names of operations, so that a row does not look for its name.
@@ -119,11 +121,25 @@ impl Operations {
         match self.0.get(slot) {
             Some(Some(place)) if code > 0 => *place,
             _ => {
-                let place = names.place(name_of(item));
+                let place = names.place_static(name_of(item));
                 self.0.resize(self.0.len().max(slot + 1), None);
                 self.0[slot] = Some(place);
                 place
             }
+        }
+    }
+}
+
+/// The same of the types of logs.
+#[derive(Debug, Default)]
+struct Implementations([Option<u32>; 4]);
+
+impl Implementations {
+    #[inline]
+    fn place(&mut self, implementation: LogImpl, names: &mut Words) -> u32 {
+        match self.0.get_mut(usize::from(implementation.number())) {
+            Some(slot) => *slot.get_or_insert_with(|| names.place_static(impl_name(implementation))),
+            None => names.place_static(impl_name(implementation)),
         }
     }
 }
@@ -160,14 +176,22 @@ impl<W: Write + Send> ParquetFile<W> {
             texts: Words::default(),
             devices: DeviceNames::default(),
             operations: Operations::default(),
+            implementations: Implementations::default(),
         })
+    }
+
+    /// Knows the devices of logs whose identities came before the first row.
+    fn know(&mut self, devices: &DeviceNames<Box<str>>) {
+        for (log, name) in devices.iter() {
+            self.devices.learn(log, self.names.place(name));
+        }
     }
 
     fn push(&mut self, item: &Item) {
         let Self { columns, names, texts, logs, .. } = self;
         let time_ns = item.time().0;
         let wall_ns = self.wall_offset_ns.map(|offset| i128::from(time_ns) + offset);
-        columns.time.push(wall_ns.and_then(|ns| i64::try_from(ns).ok()));
+        columns.time.push(wall_ns.and_then(|ns| i64::try_from(ns.div_euclid(1_000)).ok()));
         columns.time_ns.push(Some(time_ns.cast_signed()));
         columns.op.push(Some(self.operations.place(item, names)));
         let mut flat = Flat::default();
@@ -184,7 +208,7 @@ impl<W: Write + Send> ParquetFile<W> {
             }
             Item::Gap(gap) => {
                 (cpu, lost) = (gap.cpu, gap.lost);
-                cause = Some(names.place(cause_name(gap.cause)));
+                cause = Some(names.place_static(cause_name(gap.cause)));
             }
             Item::DecodeError(failure) => text = Some(texts.place(&failure.reason)),
         }
@@ -196,7 +220,7 @@ impl<W: Write + Send> ParquetFile<W> {
         columns.tid.push(small(is_event.then_some(flat.tid)));
         columns.log.push(small(is_event.then_some(flat.log.0)));
         logs.push(is_event.then_some(flat.log));
-        columns.implementation.push(implementation.map(|known| names.place(impl_name(known))));
+        columns.implementation.push(implementation.map(|known| self.implementations.place(known, names)));
         columns.duration_ns.push(signed(flat.duration_ns));
         columns.region.push(signed(flat.region));
         columns.result.push(flat.result);

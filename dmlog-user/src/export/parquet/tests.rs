@@ -63,9 +63,10 @@ fn a_row_has_its_values_and_no_others() {
 fn wall_times_are_there_where_the_clock_is_known() {
     let item = || parse("1.000000000 cpu=1 tid=2 log=3 pass").unwrap();
     let time = |clock| field(&rows(&file([item()], clock))[0], "time");
-    assert_eq!(time(CLOCK), Field::Long(1_790_000_000_999_999_000));
+    assert_eq!(time(CLOCK), Field::TimestampMicros(1_790_000_000_999_999));
     assert_eq!(time(ClockPair::default()), Field::Null);
-    assert_eq!(time(ClockPair { monotonic_ns: 0, realtime_ns: u64::MAX }), Field::Null, "beyond the year 2262");
+    let far = ClockPair { monotonic_ns: 0, realtime_ns: u64::MAX };
+    assert_eq!(time(far), Field::TimestampMicros(18_446_744_074_709_551), "the year 2554");
 }
 
 #[test]
