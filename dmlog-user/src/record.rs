@@ -116,7 +116,7 @@ pub fn record<W: Write + Send + 'static>(
     })?;
     let mut feeder = Feeder::new(queue);
     let runtime = tokio::runtime::Builder::new_current_thread().enable_io().enable_time().build()?;
-    let until = Until { duration, is_over: &|| false };
+    let until = Until { duration, is_over: &|| false, on_user_signal: None };
     runtime.block_on(drain(&mut capture, &mut feeder, &until, &mut |events, lost| {
         let bytes = shared.bytes.load(Ordering::Relaxed);
         on_progress(Progress { events, lost, bytes, elapsed: start.elapsed() });

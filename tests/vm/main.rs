@@ -12,6 +12,7 @@
 //! kill         the recorder dies at any moment: what is sealed is readable
 //! faults       what a user can do wrong, and what the sentence says
 //! modules      modules and tables that come, go and change
+//! flight       the last stretch of time, written when it is worth keeping
 //! fidelity     the model of a log foresees what the kernel answers
 //! live         the screen, in a terminal: what was done is read off it
 //! disk_format  logs on a device: a kernel reads ours, we read its
@@ -23,6 +24,7 @@ mod counts;
 mod disk_format;
 mod faults;
 mod fidelity;
+mod flight;
 mod kill;
 mod live;
 mod modules;

@@ -33,6 +33,7 @@ pub mod spread;
 #[cfg(test)]
 pub(crate) mod testing;
 pub mod timeline;
+pub mod trigger;
 pub mod whatif;
 
 use serde::Serialize;

@@ -1,13 +1,14 @@
 //! `dmlog-top` and `dmlog-top live`: the screen on the running kernel.
 
 use std::fs::{File, OpenOptions};
-use std::io::{ErrorKind, IsTerminal, Write, stderr};
+use std::io::{IsTerminal, Write, stderr};
 use std::path::{Path, PathBuf};
 use std::time::{Duration, Instant};
 
 use anyhow::anyhow;
 
 use super::exit::{Exit, Failure};
+use super::flight::{create_new, now};
 use super::record::CaptureArgs;
 use super::replay::{print, write_file};
 use super::screen::{SAMPLE, ScreenArgs};
@@ -25,9 +26,6 @@ use crate::tui::run::run as show;
 use crate::tui::settings::Settings;
 use crate::tui::source::{Bytes, Open, Source, Wants};
 use crate::tui::terminal::check;
-
-/// Names tried for a file before giving up.
-const NAMES_MAX: u32 = 100;
 
 /// How soon a signal ends lines at an interval.
 const LOOK_EVERY: Duration = Duration::from_millis(50);
@@ -176,16 +174,7 @@ impl Feed for Tap {
 /// A file of a name that is not taken, in the folder that the program was started in.
 fn new_file(host: &str) -> Result<(String, File), String> {
     let host: String = host.chars().map(|c| if c.is_ascii_alphanumeric() || c == '-' { c } else { '_' }).collect();
-    let stem = format!("dmlog-{host}-{}", jiff::Timestamp::now().strftime("%Y%m%d-%H%M%S"));
-    for number in 1..=NAMES_MAX {
-        let name = if number == 1 { format!("{stem}.dmlog") } else { format!("{stem}-{number}.dmlog") };
-        match OpenOptions::new().write(true).create_new(true).open(&name) {
-            Ok(file) => return Ok((name, file)),
-            Err(error) if error.kind() == ErrorKind::AlreadyExists => {}
-            Err(error) => return Err(format!("`{name}` cannot be written ({error}); start in another folder")),
-        }
-    }
-    Err(format!("`{stem}.dmlog` and {NAMES_MAX} names after it are taken"))
+    create_new(&format!("dmlog-{host}-{}", now())).map_err(|told| format!("{told}; start in another folder"))
 }
 
 fn first_target(path: &Path) -> Result<Target, Failure> {

@@ -14,6 +14,8 @@ use self::exit::{Exit, Failure};
 pub mod exit;
 pub mod export;
 #[cfg(feature = "live")]
+pub mod flight;
+#[cfg(feature = "live")]
 pub mod host;
 pub mod inspect;
 pub mod interrupt;

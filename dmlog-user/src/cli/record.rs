@@ -11,6 +11,7 @@ use dmlog_common::hooks::HOOKS;
 use dmlog_common::record::RING_BYTES;
 
 use super::exit::{Exit, Failure};
+use super::flight::{self, FlightArgs};
 use crate::capture::plan::{ProbeChoice, Wishes};
 use crate::capture::{Capture, CaptureOptions};
 use crate::event::facts::{CaptureFacts, Probe};
@@ -28,6 +29,8 @@ pub struct Args {
     /// End after this time, for example 30s, 500ms, 5m; without it Ctrl-C ends the recording
     #[arg(long, value_name = "TIME", value_parser = parse_duration)]
     duration: Option<Duration>,
+    #[command(flatten)]
+    flight: FlightArgs,
     #[command(flatten)]
     capture: CaptureArgs,
 }
@@ -92,6 +95,10 @@ impl CaptureArgs {
 /// # Errors
 /// [`Failure`] with the exit code and a sentence.
 pub fn run(args: &Args) -> Result<Exit, Failure> {
+    if let Some(window) = args.flight.window {
+        let options = args.capture.options(&args.devices);
+        return flight::run(&args.flight, window, &args.output, options, args.duration);
+    }
     // The output first: nothing is attached for a file that cannot be written.
     let sink = Sink::open(&args.output)?;
     let kept = sink.file()?;
@@ -281,16 +288,20 @@ fn parse_hook(text: &str) -> Result<String, String> {
     }
 }
 
-fn parse_ring_size(text: &str) -> Result<u32, String> {
+/// A size such as `512K` or `32M`; a bare number is bytes.
+pub fn parse_bytes(text: &str) -> Option<u32> {
     let digits = text.trim_end_matches(|c: char| c.is_ascii_alphabetic());
     let shift = match text[digits.len()..].to_ascii_lowercase().as_str() {
         "" => 0,
         "k" | "kib" => 10,
         "m" | "mib" => 20,
-        unit => return Err(format!("unknown unit `{unit}`: use K or M")),
+        _ => return None,
     };
-    let size = digits.parse::<u32>().ok().and_then(|number| number.checked_mul(1 << shift));
-    match size {
+    digits.parse::<u32>().ok().and_then(|number| number.checked_mul(1 << shift))
+}
+
+fn parse_ring_size(text: &str) -> Result<u32, String> {
+    match parse_bytes(text) {
         Some(size) if size.is_power_of_two() && (64 << 10..=1 << 30).contains(&size) => Ok(size),
         _ => Err("expected a power of two between 64K and 1024M".to_owned()),
     }

@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use dmlog_common::record::RING_POLL_MS;
-use tokio::signal::unix::{SignalKind, signal};
+use tokio::signal::unix::{Signal, SignalKind, signal};
 use tokio::time::{Instant, MissedTickBehavior, interval, sleep_until};
 
 use super::BATCH_ITEMS;
@@ -30,6 +30,8 @@ pub(super) struct Until<'a> {
     pub(super) duration: Option<Duration>,
     /// Asked after every look at the ring.
     pub(super) is_over: &'a dyn Fn() -> bool,
+    /// What SIGUSR1 does; `None` leaves it to the kernel.
+    pub(super) on_user_signal: Option<&'a dyn Fn()>,
 }
 
 /// Drains. `on_second` is told once a second how many events there were, and how many were lost anywhere.
@@ -46,6 +48,7 @@ pub(super) async fn drain(
     second.set_missed_tick_behavior(MissedTickBehavior::Skip);
     let mut interrupt = signal(SignalKind::interrupt())?;
     let mut terminate = signal(SignalKind::terminate())?;
+    let mut user = until.on_user_signal.map(|_| signal(SignalKind::user_defined1())).transpose()?;
     // A recording without an end is one that ends in a century.
     let end = Instant::now() + until.duration.unwrap_or(Duration::from_hours(100 * 365 * 24));
     loop {
@@ -58,6 +61,11 @@ pub(super) async fn drain(
                 outlet.feed(items);
                 let (events, dropped) = outlet.seen();
                 on_second(events, capture.lost_so_far() + dropped);
+            }
+            Some(()) = received(&mut user) => {
+                if let Some(act) = until.on_user_signal {
+                    act();
+                }
             }
             _ = interrupt.recv() => return Ok(()),
             _ = terminate.recv() => return Ok(()),
@@ -74,5 +82,13 @@ pub(super) async fn drain(
         if outlet.is_closed() || (until.is_over)() {
             return Ok(());
         }
+    }
+}
+
+/// The next signal of those that are listened to, or never one.
+async fn received(signal: &mut Option<Signal>) -> Option<()> {
+    match signal {
+        Some(signal) => signal.recv().await,
+        None => std::future::pending().await,
     }
 }

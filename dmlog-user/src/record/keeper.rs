@@ -71,6 +71,18 @@ struct Recording {
     file: File,
     writer: TraceWriter<File>,
     behind: Option<Behind>,
+    /// Times of its first and last item.
+    span: Option<(MonoNs, MonoNs)>,
+}
+
+impl Recording {
+    fn push(&mut self, items: &[Item]) -> Result<(), TraceError> {
+        if let (Some(first), Some(last)) = (items.first(), items.last()) {
+            let first = self.span.map_or(first.time(), |(first, _)| first);
+            self.span = Some((first, last.time()));
+        }
+        items.iter().try_for_each(|item| self.writer.push(item))
+    }
 }
 
 /// A recording that began in the past and has not caught up.
@@ -138,7 +150,7 @@ impl Keeper {
         let kept = if self.has_no_past { Ok(()) } else { self.past.push(batch, stays) };
         self.note_past(kept);
         if let Some(recording) = self.recording.as_mut().filter(|recording| recording.behind.is_none()) {
-            let written = batch.iter().try_for_each(|item| recording.writer.push(item));
+            let written = recording.push(batch);
             self.note_file(written);
         }
     }
@@ -174,7 +186,7 @@ impl Keeper {
         match begun {
             Ok((writer, behind)) => {
                 let is_behind = behind.is_some();
-                self.recording = Some(Recording { name, file, writer, behind });
+                self.recording = Some(Recording { name, file, writer, behind, span: None });
                 if !is_behind {
                     let identities: Vec<Item> = self.past.identities().told_at(self.last).collect();
                     self.write(&identities);
@@ -192,7 +204,7 @@ impl Keeper {
 
     fn write(&mut self, items: &[Item]) {
         if let Some(recording) = &mut self.recording {
-            let written = items.iter().try_for_each(|item| recording.writer.push(item));
+            let written = recording.push(items);
             self.note_file(written);
         }
     }
@@ -236,11 +248,14 @@ impl Keeper {
         while self.is_behind() {
             self.catch_up();
         }
-        let Some(Recording { name, file, writer, .. }) = self.recording.take() else { return };
+        let Some(Recording { name, file, writer, span, .. }) = self.recording.take() else { return };
         let sealed = writer.sealed();
         match writer.finish() {
             Ok(TraceTotals { events, bytes, .. }) => {
-                self.tell(format!("wrote `{name}`: {events} events, {bytes} bytes"));
+                let span_ns = span.map_or(0, |(first, last)| last.0.saturating_sub(first.0));
+                let tenths = span_ns / 100_000_000;
+                let (seconds, tenth) = (tenths / 10, tenths % 10);
+                self.tell(format!("wrote `{name}`: {events} events in {seconds}.{tenth} s, {bytes} bytes"));
             }
             Err(error) => self.tell_failure(&name, &file, sealed, &error),
         }

@@ -33,6 +33,23 @@ pub struct Watch {
     status: Arc<Mutex<Status>>,
     past: Arc<Mutex<Pieces>>,
     is_over: Arc<AtomicBool>,
+    /// SIGUSR1 came since it was asked last.
+    is_asked: Arc<AtomicBool>,
+}
+
+/// How something is watched.
+#[derive(Clone, Copy, Debug)]
+pub struct WatchOptions {
+    /// Bytes of the recent past.
+    pub past_bytes: u64,
+    /// SIGUSR1 is told through [`Watch::is_asked`] instead of ending the program.
+    pub takes_user_signal: bool,
+}
+
+impl Default for WatchOptions {
+    fn default() -> Self {
+        Self { past_bytes: PAST_BYTES, takes_user_signal: false }
+    }
 }
 
 impl Watch {
@@ -71,6 +88,11 @@ impl Watch {
         let mut status = self.status.lock().unwrap_or_else(PoisonError::into_inner);
         let told = std::mem::take(&mut status.told);
         Status { told, ..status.clone() }
+    }
+
+    /// Whether SIGUSR1 came since the last time that somebody asked.
+    pub fn is_asked(&self) -> bool {
+        self.is_asked.swap(false, Ordering::Relaxed)
     }
 
     /// A signal asked the program to end.
@@ -119,19 +141,39 @@ impl Outlet for Fan {
 ///
 /// # Errors
 /// An I/O error of the runtime itself.
-pub fn watch<T: Send>(mut capture: Capture, look: impl FnOnce(Watch) -> T + Send) -> io::Result<Watched<T>> {
+pub fn watch<T: Send>(capture: Capture, look: impl FnOnce(Watch) -> T + Send) -> io::Result<Watched<T>> {
+    watch_with(capture, WatchOptions::default(), look)
+}
+
+/// The same with other options.
+///
+/// # Errors
+/// As of [`watch`].
+pub fn watch_with<T: Send>(
+    mut capture: Capture,
+    options: WatchOptions,
+    look: impl FnOnce(Watch) -> T + Send,
+) -> io::Result<Watched<T>> {
     let facts = capture.facts().clone();
-    let past = Past::new(&facts, PAST_BYTES).map_err(io::Error::other)?;
+    let past = Past::new(&facts, options.past_bytes).map_err(io::Error::other)?;
     let shown = past.shown();
     let status = Arc::new(Mutex::new(Status::default()));
     let mailbox = Arc::new(Mailbox::default());
     let is_over = Arc::new(AtomicBool::new(false));
+    let is_asked = Arc::new(AtomicBool::new(false));
     let (queue, received) = sync_channel(QUEUE_BATCHES);
     let (orders, ordered) = channel();
     let keeper = spawn_keeper(Keeper::new(&facts, past, Arc::clone(&status)), received, ordered)?;
     let mut fan = Fan { feeder: Feeder::new(queue), mailbox: Arc::clone(&mailbox) };
-    let watch =
-        Watch { facts, mailbox, orders, status: Arc::clone(&status), past: shown, is_over: Arc::clone(&is_over) };
+    let watch = Watch {
+        facts,
+        mailbox,
+        orders,
+        status: Arc::clone(&status),
+        past: shown,
+        is_over: Arc::clone(&is_over),
+        is_asked: Arc::clone(&is_asked),
+    };
     let has_looked = AtomicBool::new(false);
     let runtime = tokio::runtime::Builder::new_current_thread().enable_io().enable_time().build()?;
     let looked = std::thread::scope(|scope| {
@@ -141,7 +183,12 @@ pub fn watch<T: Send>(mut capture: Capture, look: impl FnOnce(Watch) -> T + Send
             let _told = SetOnDrop(&has_looked);
             look(watch)
         })?;
-        let until = Until { duration: None, is_over: &|| has_looked.load(Ordering::Relaxed) };
+        let ask = || is_asked.store(true, Ordering::Relaxed);
+        let until = Until {
+            duration: None,
+            is_over: &|| has_looked.load(Ordering::Relaxed),
+            on_user_signal: options.takes_user_signal.then_some(&ask),
+        };
         let drained = runtime.block_on(drain(&mut capture, &mut fan, &until, &mut |_, _| {}));
         is_over.store(true, Ordering::Relaxed);
         let result = looker.join().unwrap_or_else(|panic| std::panic::resume_unwind(panic));
