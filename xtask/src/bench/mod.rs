@@ -2,10 +2,14 @@
 //!
 //! A bench is a function that returns a [`Report`]; it is registered by an entry in [`Bench`] and in `measure`.
 
+mod blktrace;
+mod export;
+mod peers;
 mod probes;
 mod regions;
 mod replay;
 pub(crate) mod report;
+mod timed;
 mod tui;
 
 use std::process::ExitCode;
@@ -44,6 +48,8 @@ enum Bench {
     Regions,
     /// Speed and memory of reading and folding a trace, beside blkparse, btt and perf script
     Replay,
+    /// Speed, size and memory of each format of `export`, beside blkparse, perf script and perf data convert
+    Export,
     /// CPU and frames of the screen while a trace plays, and its first frame
     Tui,
 }
@@ -75,6 +81,7 @@ fn measure(args: &BenchArgs) -> Result<Report> {
         Bench::Probes => probes::measure(&args.kernel),
         Bench::Regions => regions::measure(),
         Bench::Replay => replay::measure(args.events, args.memory),
+        Bench::Export => export::measure(args.events),
         Bench::Tui => tui::measure(),
     }
 }

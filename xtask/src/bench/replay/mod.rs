@@ -4,10 +4,6 @@
 //! time that it was on it, user and system together, as the scheduler counts it: on a machine that others use too, the
 //! time on the clock says more about them. Peers read inputs of as many events as they take in a few seconds.
 
-mod blktrace;
-mod peers;
-mod timed;
-
 use std::fs;
 use std::path::{Path, PathBuf};
 use std::process::Command;
@@ -22,17 +18,17 @@ use crate::setup::store::{create_dir, sha256};
 use crate::setup::{self, Scope};
 use crate::synth;
 
-use self::peers::Peer;
-use self::timed::{Run, timed};
+use super::peers::{self, Peer};
+use super::timed::{self, Run, timed};
 
 /// Runs of everything; the median counts.
-const RUNS: usize = 5;
+pub(super) const RUNS: usize = 5;
 /// Events of the trace.
 pub(crate) const EVENTS: u64 = 10_000_000;
 /// Events and regions of the run that memory is measured in.
 const MEMORY_EVENTS: u64 = 100_000_000;
 const MEMORY_REGIONS: u64 = 1 << 20;
-const SPEED: &str = "M events/s";
+pub(super) const SPEED: &str = "M events/s";
 
 /// Measures speed, or with `memory` the memory of one large replay and jumps within it.
 pub(crate) fn measure(events: u64, memory: bool) -> Result<Report> {
@@ -148,7 +144,7 @@ fn memory_figures(program: &Path) -> Result<Vec<Figure>> {
 }
 
 /// The trace, made if it is not in the cache. Another generator, another name.
-fn trace(events: u64) -> Result<PathBuf> {
+pub(super) fn trace(events: u64) -> Result<PathBuf> {
     let program = synth::build()?;
     let of = sha256(&program)?;
     let path = folder()?.join(format!("replay-{events}-{}.dmlog", of.get(..12).unwrap_or(&of)));
@@ -160,7 +156,7 @@ fn trace(events: u64) -> Result<PathBuf> {
     Ok(path)
 }
 
-fn folder() -> Result<PathBuf> {
+pub(super) fn folder() -> Result<PathBuf> {
     let folder = cache_dir().join("bench");
     create_dir(&folder)?;
     Ok(folder)
