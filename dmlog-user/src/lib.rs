@@ -11,6 +11,7 @@ pub mod analysis;
 pub mod session;
 
 pub mod export;
+pub mod gate;
 #[cfg(feature = "tui")]
 pub mod tui;
 

@@ -31,6 +31,7 @@ mod log_disk;
 mod model;
 mod oracle;
 mod simulation;
+mod statistics;
 mod text;
 mod trace;
 mod ulog_codec;
