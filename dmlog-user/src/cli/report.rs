@@ -81,7 +81,7 @@ struct Fold {
 }
 
 fn fold(file: &TraceFile, settings: Settings, top: usize) -> Result<Fold, Failure> {
-    let mut reader = file.open()?;
+    let mut reader = file.open_for("report")?;
     let mut session = Session::new(Some(reader.facts()), settings);
     let end = file.read_rows(&mut reader, |row| session.apply_row(row))?;
     Ok(Fold { facts: reader.facts().clone(), snapshot: session.snapshot(top), end })

@@ -9,6 +9,7 @@ use std::thread;
 use anyhow::Context as _;
 
 use super::exit::{Exit, Failure};
+use super::progress::Progress;
 use crate::event::call::Row;
 use crate::event::ids::MonoNs;
 use crate::event::item::Item;
@@ -40,13 +41,28 @@ impl TraceFile {
     /// # Errors
     /// [`Exit::Io`] for what cannot be opened or is no trace.
     pub fn open(&self) -> Result<TraceReader<Source>, Failure> {
-        let source: Source = if self.is_stdin() {
-            Box::new(io::stdin())
-        } else {
-            let file = File::open(&self.0).with_context(|| format!("cannot open `{}`", self.name()));
-            Box::new(file.map_err(|error| Failure::new(Exit::Io, error))?)
-        };
+        let source = if self.is_stdin() { Box::new(io::stdin()) as Source } else { Box::new(self.file()?) };
         TraceReader::new(source).map_err(|error| self.failure(error))
+    }
+
+    /// The same for work that takes a while: how far it is, is shown under the name of the `work`.
+    ///
+    /// # Errors
+    /// As of [`open`](Self::open).
+    pub fn open_for(&self, work: &str) -> Result<TraceReader<Source>, Failure> {
+        if self.is_stdin() {
+            return self.open();
+        }
+        let file = self.file()?;
+        let bytes = file.metadata().map_or(0, |known| known.len());
+        let progress = Progress::new(format!("{work} of {}", self.name()), bytes);
+        let source: Source = Box::new(Watched { file, progress: Some(progress), bytes: 0 });
+        TraceReader::new(source).map_err(|error| self.failure(error))
+    }
+
+    fn file(&self) -> Result<File, Failure> {
+        let file = File::open(&self.0).with_context(|| format!("cannot open `{}`", self.name()));
+        file.map_err(|error| Failure::new(Exit::Io, error))
     }
 
     /// Hands every item of an opened trace to `take`, and says how the trace ends.
@@ -91,6 +107,28 @@ impl TraceFile {
             return "stdin".to_owned();
         }
         self.0.display().to_string().chars().map(|c| if c.is_control() { '\u{fffd}' } else { c }).collect()
+    }
+}
+
+/// A file, and how far it was read.
+struct Watched {
+    file: File,
+    /// Until the end.
+    progress: Option<Progress>,
+    bytes: u64,
+}
+
+impl Read for Watched {
+    fn read(&mut self, out: &mut [u8]) -> io::Result<usize> {
+        let read = self.file.read(out)?;
+        self.bytes += read as u64;
+        match &mut self.progress {
+            // What is printed after it must not stand behind a bar.
+            Some(_) if read == 0 && !out.is_empty() => self.progress = None,
+            Some(progress) => progress.at(self.bytes),
+            None => {}
+        }
+        Ok(read)
     }
 }
 
@@ -161,8 +199,24 @@ fn decimal(text: &str, digits: u32) -> Result<u64, NotATime> {
 
 #[cfg(test)]
 mod tests {
-    use super::{NotATime, TraceTime};
+    use std::fs::File;
+    use std::io::Read as _;
+
+    use super::{NotATime, Progress, TraceTime, Watched};
     use crate::event::ids::MonoNs;
+
+    #[test]
+    fn progress_goes_with_the_file_and_ends_with_it() {
+        let file = File::open(concat!(env!("CARGO_MANIFEST_DIR"), "/Cargo.toml")).unwrap();
+        let length = file.metadata().unwrap().len();
+        let progress = Some(Progress::new("a test".to_owned(), length));
+        let mut watched = Watched { file, progress, bytes: 0 };
+        watched.read_exact(&mut [0; 10]).unwrap();
+        assert!(watched.progress.is_some() && watched.bytes == 10);
+        watched.read_to_end(&mut Vec::new()).unwrap();
+        assert!(watched.progress.is_none(), "what is printed next stands by itself");
+        assert_eq!(watched.bytes, length);
+    }
 
     #[test]
     fn times_are_exact() {

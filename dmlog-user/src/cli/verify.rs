@@ -40,7 +40,7 @@ pub struct Args {
 /// [`Failure`] with the exit code and a sentence.
 pub fn run(args: &Args) -> Result<Exit, Failure> {
     let file = TraceFile::from(args.file.as_path());
-    let mut reader = file.open()?;
+    let mut reader = file.open_for("check")?;
     let mut findings = Findings::default();
     let mut batches = Batches::default();
     let mut session = Session::new(Some(reader.facts()), Settings::default());

@@ -73,7 +73,7 @@ pub fn run(args: &Args) -> Result<Exit, Failure> {
 }
 
 fn fold(file: &TraceFile, settings: &Settings) -> Result<(WhatIfResult, TraceEnd), Failure> {
-    let mut reader = file.open()?;
+    let mut reader = file.open_for("what-if")?;
     let mut whatif = WhatIf::new(Some(reader.facts()), settings.clone());
     let end = file.read_items(&mut reader, |item| whatif.apply(item))?;
     Ok((whatif.result(), end))
