@@ -18,6 +18,7 @@ use crate::export::csv::Csv;
 use crate::export::jsonl::JsonLines;
 #[cfg(feature = "parquet")]
 use crate::export::parquet::ParquetFile;
+use crate::export::perfetto::Perfetto;
 use crate::export::sink::ItemSink;
 use crate::trace::reader::{Tail, TraceReader};
 
@@ -50,6 +51,8 @@ enum Format {
     Csv,
     /// JSON lines, one object an event; `dmlog-top schema` describes them
     Jsonl,
+    /// Perfetto track events, for ui.perfetto.dev: passes, flushes, writes, recoveries, flows between them
+    Perfetto,
     /// An Apache Parquet file, one row an event
     #[cfg(feature = "parquet")]
     Parquet,
@@ -73,6 +76,10 @@ pub fn run(args: &Args) -> Result<Exit, Failure> {
     let output = match args.to {
         Format::Csv => export.write(Csv::new(output))?,
         Format::Jsonl => export.write(JsonLines::new(output))?,
+        Format::Perfetto => {
+            let sink = Perfetto::new(output, export.reader.facts());
+            export.write(sink)?
+        }
         #[cfg(feature = "parquet")]
         Format::Parquet => {
             let sink = ParquetFile::new(output, export.reader.facts());

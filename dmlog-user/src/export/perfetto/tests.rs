@@ -1,0 +1,1 @@
+//! Tracks, lanes, flows: what a reader of the file sees.
