@@ -8,6 +8,7 @@ mod exports;
 mod golden;
 mod hostile;
 mod model;
+mod perfetto;
 mod pyarrow;
 mod real;
 mod size;

@@ -119,6 +119,8 @@ impl Export<'_> {
                 let start = *start.get_or_insert(Selection::start(clock_start, item.time()));
                 if written.is_ok() && selection.takes(&item, start) {
                     written = sink.take(&item);
+                } else if selection.precedes(&item, start) {
+                    sink.pass_over(&item);
                 }
             });
             written.map_err(|error| write_failure(self.output, error))?;

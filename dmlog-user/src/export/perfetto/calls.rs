@@ -116,9 +116,7 @@ impl Calls {
         together.held += 1;
         if is_outermost(call) {
             self.show(call.tid, tracks, file, together);
-        } else if THREAD_CALLS_MAX <= thread.calls.len()
-            || MIRROR_CALLS_MAX <= self.held
-            || CALLS_MAX <= together.held
+        } else if THREAD_CALLS_MAX <= thread.calls.len() || MIRROR_CALLS_MAX <= self.held || CALLS_MAX <= together.held
         {
             together.shown_apart += self.held as u64;
             self.show_all(tracks, file, together);

@@ -26,8 +26,8 @@ pub struct Roots {
     pub losses: u64,
 }
 
-/// Writes what stands before the first event. `time` is where the capture is shown, ns.
-pub fn push_facts(facts: &CaptureFacts, time: u64, file: &mut File) -> Roots {
+/// Writes what stands before the first event.
+pub fn push_header(facts: &CaptureFacts, file: &mut File) -> Roots {
     let ClockPair { monotonic_ns, realtime_ns } = facts.clock;
     let clock = |id, ns| Clock { clock_id: Some(id), timestamp: Some(ns) };
     let mut clocks = vec![clock(CLOCK_MONOTONIC, monotonic_ns)];
@@ -51,7 +51,11 @@ pub fn push_facts(facts: &CaptureFacts, time: u64, file: &mut File) -> Roots {
     };
     let system = SystemInfo { utsname: Some(utsname), num_cpus: Some(facts.cpus) };
     push_packet(TracePacket { system_info: Some(system), ..TracePacket::default() }, &mut file.out);
-    let roots = push_roots(facts, file);
+    push_roots(facts, file)
+}
+
+/// Shows what is known of the capture at the time of the first event, ns.
+pub fn push_capture(facts: &CaptureFacts, roots: Roots, time: u64, file: &mut File) {
     let event = TrackEvent {
         kind: Some(3),
         track_uuid: Some(roots.capture),
@@ -67,7 +71,6 @@ pub fn push_facts(facts: &CaptureFacts, time: u64, file: &mut File) -> Roots {
         ..TracePacket::default()
     };
     push_packet(packet, &mut file.out);
-    roots
 }
 
 fn push_roots(facts: &CaptureFacts, file: &mut File) -> Roots {
@@ -102,8 +105,7 @@ fn number(name: &str, number: u64) -> DebugAnnotation {
 }
 
 fn texts<'a>(name: &str, all: impl IntoIterator<Item = &'a String>) -> DebugAnnotation {
-    let value =
-        |text: &String| DebugAnnotation { string_value: Some(shown(text)), ..DebugAnnotation::default() };
+    let value = |text: &String| DebugAnnotation { string_value: Some(shown(text)), ..DebugAnnotation::default() };
     let array_values = all.into_iter().take(TEXTS_MAX).map(value).collect();
     DebugAnnotation { name: Some(name.to_owned()), array_values, ..DebugAnnotation::default() }
 }

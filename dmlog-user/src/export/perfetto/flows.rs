@@ -1,7 +1,7 @@
 //! Flows: from the write that waited for a mark, over the mark and the flush that put it on the log device, to the clear of the region.
 //!
 //! ```text
-//! rh_inc_pending(io, region) ─▶ mark_region(region)   the same thread, one behind the other: io waited for this mark
+//! rh_inc_pending(io, region) ─▶ mark_region(region)   the same thread, no flush between: io waited for this mark
 //! mark_region ─▶ flush                                the next flush of the log that succeeds and is not for clears alone
 //! flush ─▶ clear_region(region)                       the next one of the region
 //! ```

@@ -19,6 +19,17 @@ pub struct Open {
     pub since: u64,
 }
 
+/// A write that a pass took up.
+#[derive(Clone, Copy, Debug)]
+pub struct Picked {
+    /// The worker's thread.
+    pub tid: u32,
+    /// The write's region.
+    pub region: Region,
+    /// Its number.
+    pub io: IoId,
+}
+
 /// One mirror.
 #[derive(Debug)]
 pub struct Mirror {
@@ -28,8 +39,8 @@ pub struct Mirror {
     pub calls: Calls,
     /// Who reads and writes.
     pub processes: Processes,
-    /// The last `rh_inc_pending`, if no mark came since: thread, region, bio.
-    pub last_inc: Option<(u32, Region, IoId)>,
+    /// Writes that a pass took up, since its last flush.
+    pub picked: Vec<Picked>,
     /// Copies under way.
     pub recoveries: Vec<Open>,
     /// Legs, 0 if that is not known.
@@ -49,7 +60,7 @@ impl Mirror {
             tracks: Tracks::new(file, parent, rank, name),
             calls: Calls::default(),
             processes: Processes::default(),
-            last_inc: None,
+            picked: Vec::new(),
             recoveries: Vec::new(),
             legs: 0,
             counters: [None; 3],

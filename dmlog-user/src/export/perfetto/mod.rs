@@ -20,9 +20,9 @@ use rustc_hash::FxHashMap;
 
 use self::bios::{Bios, UnderWay};
 use self::calls::Together;
-use self::facts::{Roots, push_facts};
+use self::facts::{Roots, push_capture, push_header};
 use self::flows::{Flows, LogFlows};
-use self::mirror::{Mirror, Open};
+use self::mirror::{Mirror, Open, Picked};
 use self::names::{Category, Key, Name};
 use self::packet::{Head, What, push};
 use self::tracks::{COUNTERS, File, Row, Slice, shown};
@@ -51,7 +51,7 @@ pub mod tracks;
 const BUFFER_BYTES: usize = 256 << 10;
 /// Mirrors that have tracks of their own, as many as a session tells apart; events of further ones are the unknown device's.
 const MIRRORS_MAX: usize = 4096;
-/// Bios that wait for the flush that lets them go to the legs, for each log.
+/// Writes that a pass took up and that wait for its flush, for each log and for each mirror.
 const PICKED_MAX: usize = 1 << 14;
 /// Copies of regions of a mirror at once. The kernel's default is one.
 const RECOVERIES_MAX: usize = 64;
@@ -81,8 +81,8 @@ struct Log {
 #[derive(Debug)]
 struct State {
     file: File,
-    /// `None` before the first item.
-    roots: Option<Roots>,
+    roots: Roots,
+    has_begun: bool,
     session: Session,
     logs: Vec<Log>,
     by_id: FxHashMap<LogId, usize>,
@@ -100,14 +100,18 @@ struct State {
 impl<W: Write> Perfetto<W> {
     /// A file of one capture.
     pub fn new(out: W, facts: &CaptureFacts) -> Self {
+        let mut file = File::default();
+        let roots = push_header(facts, &mut file);
+        let unknown = Mirror::new(&mut file, roots.root, i32::MAX, "unknown device".to_owned());
         let state = State {
-            file: File::default(),
-            roots: None,
+            file,
+            roots,
+            has_begun: false,
             session: Session::new(Some(facts), Settings::default()),
             logs: vec![Log { mirror: Some(UNKNOWN), ..Log::default() }],
             by_id: FxHashMap::default(),
             logs_forgotten: 0,
-            mirrors: Vec::new(),
+            mirrors: vec![unknown],
             bios: Bios::default(),
             flows: Flows::default(),
             together: Together::default(),
@@ -115,6 +119,15 @@ impl<W: Write> Perfetto<W> {
             last: 0,
         };
         Self { out, facts: facts.clone(), state }
+    }
+
+    /// Shows what is known of the capture, before everything else.
+    fn begin(&mut self, time: MonoNs) {
+        let State { file, roots, has_begun, last, .. } = &mut self.state;
+        if !std::mem::replace(has_begun, true) {
+            *last = time.0;
+            push_capture(&self.facts, *roots, time.0, file);
+        }
     }
 
     fn hand_on(&mut self) -> io::Result<()> {
@@ -128,17 +141,17 @@ impl<W: Write> ItemSink for Perfetto<W> {
     type Out = W;
 
     fn take(&mut self, item: &Item) -> io::Result<()> {
-        if self.state.roots.is_none() {
-            self.state.begin(&self.facts, item.time());
-        }
+        self.begin(item.time());
         self.state.take(item);
         if BUFFER_BYTES <= self.state.file.out.len() { self.hand_on() } else { Ok(()) }
     }
 
+    fn pass_over(&mut self, item: &Item) {
+        self.state.pass_over(item);
+    }
+
     fn finish(mut self) -> io::Result<W> {
-        if self.state.roots.is_none() {
-            self.state.begin(&self.facts, MonoNs(self.facts.clock.monotonic_ns));
-        }
+        self.begin(MonoNs(self.facts.clock.monotonic_ns));
         self.state.finish();
         self.hand_on()?;
         self.out.flush()?;
@@ -147,14 +160,6 @@ impl<W: Write> ItemSink for Perfetto<W> {
 }
 
 impl State {
-    fn begin(&mut self, facts: &CaptureFacts, first: MonoNs) {
-        let time = if facts.clock.monotonic_ns == 0 { first.0 } else { facts.clock.monotonic_ns };
-        let roots = push_facts(facts, time, &mut self.file);
-        self.last = time;
-        self.mirrors.push(Mirror::new(&mut self.file, roots.root, i32::MAX, "unknown device".to_owned()));
-        self.roots = Some(roots);
-    }
-
     fn take(&mut self, item: &Item) {
         self.last = self.last.max(item.time().0);
         let row = TraceRow::of(item);
@@ -163,6 +168,25 @@ impl State {
             TraceRow::Call(call) => self.call(&call),
             TraceRow::Map(call, bio) => self.map(&call, &bio),
             TraceRow::Item(item) => self.other(item),
+        }
+    }
+
+    /// What lies before the time that is shown: which log is whose, how its regions are, which bios are under way.
+    fn pass_over(&mut self, item: &Item) {
+        let row = TraceRow::of(item);
+        self.session.apply_row(&row);
+        match row {
+            TraceRow::Map(call, bio) => {
+                self.enter(&call, &bio);
+            }
+            TraceRow::Call(call) if u16::from(call.code) == kind::END_IO => {
+                self.bios.remove(call.io());
+            }
+            TraceRow::Item(Item::Event(Event { log, op: Op::Identity(identity), .. })) => {
+                let log = self.log(*log);
+                self.identify(log, identity);
+            }
+            TraceRow::Call(_) | TraceRow::Item(_) => {}
         }
     }
 
@@ -199,11 +223,13 @@ impl State {
     }
 
     fn new_mirror(&mut self, name: &str) -> Option<usize> {
-        let roots = self.roots.filter(|_| self.mirrors.len() < MIRRORS_MAX)?;
-        let place = self.mirrors.len();
+        let Self { file, roots, mirrors, .. } = self;
+        let place = mirrors.len();
         let rank = i32::try_from(place).unwrap_or(i32::MAX).saturating_add(10);
-        self.mirrors.push(Mirror::new(&mut self.file, roots.root, rank, name.to_owned()));
-        Some(place)
+        (place < MIRRORS_MAX).then(|| {
+            mirrors.push(Mirror::new(file, roots.root, rank, name.to_owned()));
+            place
+        })
     }
 
     /// An operation that is numbers only.
@@ -236,7 +262,7 @@ impl State {
     /// A call that lies in others, or others in it.
     fn nested(&mut self, call: &Call, log: usize, mirror: usize) {
         let Self { file, logs, mirrors, bios, flows, together, scratch, .. } = self;
-        let (log, Mirror { tracks, calls, last_inc, recoveries, .. }) = (&mut logs[log], &mut mirrors[mirror]);
+        let (log, Mirror { tracks, calls, picked, recoveries, .. }) = (&mut logs[log], &mut mirrors[mirror]);
         match u16::from(call.code) {
             kind::RH_INC => {
                 if let Some(bio) = bios.get_mut(call.io()) {
@@ -246,12 +272,16 @@ impl State {
                         log.picked.push(call.io);
                     }
                 }
-                *last_inc = call.region().map(|region| (call.tid, region, call.io()));
+                if let Some(region) = call.region().filter(|_| picked.len() < PICKED_MAX) {
+                    picked.push(Picked { tid: call.tid, region, io: call.io() });
+                }
                 calls.push(call, &[], 0, tracks, file, together);
             }
             kind::MARK_REGION => {
-                let inc = last_inc.take().filter(|(tid, region, _)| (*tid, Some(*region)) == (call.tid, call.region()));
-                let bio = inc.and_then(|(_, _, io)| bios.get_mut(io));
+                // The kernel counts in all writes of a pass before it marks the first of their regions.
+                let is_its = |picked: &Picked| picked.tid == call.tid && Some(picked.region) == call.region();
+                let place = picked.iter().position(is_its);
+                let bio = place.and_then(|place| bios.get_mut(picked.remove(place).io));
                 let flow = match bio.filter(|bio| bio.entered <= call.start().0 && bio.flow == 0) {
                     Some(bio) => {
                         bio.flow = flows.next();
@@ -263,6 +293,7 @@ impl State {
                 flows.mark(&mut log.flows, call, flow, slot);
             }
             kind::FLUSH => {
+                picked.retain(|picked| picked.tid != call.tid);
                 for io in log.picked.drain(..) {
                     if let Some(bio) = bios.get_mut(IoId(io)).filter(|bio| bio.on_legs == 0) {
                         bio.on_legs = call.time.0;
@@ -290,6 +321,13 @@ impl State {
 
     /// A bio enters.
     fn map(&mut self, call: &Call, bio: &Bio<'_>) {
+        if let Some(other) = self.enter(call, bio) {
+            self.show_bio(&other, call.time.0, None);
+        }
+    }
+
+    /// Awaits the end of a bio; gives back the one whose end is not awaited.
+    fn enter(&mut self, call: &Call, bio: &Bio<'_>) -> Option<UnderWay> {
         let log = self.log(call.log);
         let place = self.mirror(log, call.log);
         let Mirror { tracks, processes, .. } = &mut self.mirrors[place];
@@ -308,9 +346,7 @@ impl State {
             opf: bio.opf,
             kind: bio.kind(),
         };
-        if let Some(other) = self.bios.insert(bio) {
-            self.show_bio(&other, call.time.0, None);
-        }
+        self.bios.insert(bio)
     }
 
     /// A bio is over.
@@ -403,8 +439,7 @@ impl State {
     }
 
     fn loss(&mut self, time: u64, name: Name, rest: impl FnOnce(&mut packet::Body<'_>)) {
-        let Some(roots) = self.roots else { return };
-        push(&mut self.file.out, Head { time, track: roots.losses, what: What::Instant }, |body| {
+        push(&mut self.file.out, Head { time, track: self.roots.losses, what: What::Instant }, |body| {
             body.name(name, Category::Loss);
             rest(body);
         });

@@ -62,13 +62,15 @@ impl Name {
 
     /// Of a bio.
     pub fn of_bio(kind: IoKind) -> Self {
-        Self(BIOS + match kind {
-            IoKind::Write => 0,
-            IoKind::Read => 1,
-            IoKind::Flush => 2,
-            IoKind::Discard => 3,
-            IoKind::Other => 4,
-        })
+        Self(
+            BIOS + match kind {
+                IoKind::Write => 0,
+                IoKind::Read => 1,
+                IoKind::Flush => 2,
+                IoKind::Discard => 3,
+                IoKind::Other => 4,
+            },
+        )
     }
 
     /// Of a round trip.
