@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 use std::process::Command;
 
-use dmlog_user::event::ids::{DurationNs, IoId, LogId, MonoNs, Region};
+use dmlog_user::event::ids::{DurationNs, IoId, LogId, MonoNs, Region, Sector};
 use dmlog_user::event::item::{DecodeFailure, Gap, Item, LossCause};
 use dmlog_user::event::op::{Event, FlushKind, Identity, Io, LogImpl, LogOp, MirrorOp, Op, RegionHashOp};
 use dmlog_user::trace::writer::TraceWriter;
@@ -145,9 +145,13 @@ fn counters_of_a_part_end_where_the_report_does() {
     };
     let mut told = 0;
     for path in recordings() {
-        for until in ["180ms", "220ms"] {
-            let (read, report) = both(&python, &path, &["--until", until]);
-            let name = path.display().to_string();
+        let name = path.display().to_string();
+        let whole: Value = serde_json::from_slice(&program(&["report", "--format", "json"], &path)).unwrap();
+        let at = |key: &str| whole["window"][key].as_u64().unwrap();
+        for quarter in [2, 3] {
+            let until_ns = at("first_ns") + at("duration_ns") * quarter / 4;
+            let until = format!("{}.{:09}s", until_ns / 1_000_000_000, until_ns % 1_000_000_000);
+            let (read, report) = both(&python, &path, &["--until", &until]);
             counters(&read, &report, &name);
             assert_eq!(numbers(&read["ops"]), ops(&report), "{name}");
             told += usize::from(!report["devices"][0]["occupancy"]["not_in_sync_regions_last"].is_null());
@@ -188,11 +192,55 @@ fn trace(items: &[Item]) -> Vec<u8> {
     bytes
 }
 
-/// Events that no kernel makes: times that jump, ends without begins, numbers used twice, names that are not names.
+/// Names that are not names.
+fn bad_names() -> [String; 6] {
+    ["", "vg/lv", "\u{1b}[2J\n\u{202e}", "<script>\"'&`", &"\u{7}é".repeat(300_000), "=1+1"].map(str::to_owned)
+}
+
+/// One of the operations, with numbers that no kernel gives.
+fn bad_op(random: &mut Random, number: u64, took: Option<DurationNs>, names: &[String; 6]) -> Op {
+    let region = Region(if random.below(20) == 0 { u64::MAX } else { random.below(4) });
+    let io = IoId(random.below(150));
+    let name = &names[usize::try_from(random.below(6)).unwrap()];
+    match random.below(14) {
+        0 | 1 => Op::Log(LogImpl::Core, LogOp::MarkRegion { region }),
+        2 => Op::Log(LogImpl::Core, LogOp::ClearRegion { region }),
+        3 => Op::Log(LogImpl::Disk, LogOp::Flush { kind: Some(FlushKind::Dirtied), result: 0 }),
+        4 => Op::Log(LogImpl::Userspace, LogOp::Flush { kind: None, result: -5 }),
+        5 => Op::RegionHash(RegionHashOp::IncPending { region: Some(region), io }),
+        6 => Op::Mirror(MirrorOp::Pass),
+        7 => Op::Mirror(MirrorOp::Recover { region: Some(region) }),
+        8 => {
+            let (region, write_error) = (Some(region), u64::MAX >> 1);
+            Op::Mirror(MirrorOp::RecoveryComplete { region, took, read_error: -5, write_error })
+        }
+        9 => Op::Consult { request: u32::try_from(number % 40).unwrap(), result: i32::MIN },
+        10 => Op::Mirror(MirrorOp::EndIo { io, latency: took, status: i32::MIN }),
+        11 => Op::Mirror(MirrorOp::WriteCallback { io, failed_legs: u64::MAX >> 1 }),
+        12 if number % 40 == 0 => Op::Identity(Box::new(Identity {
+            name: name.clone(),
+            log_type: name.chars().take(900).collect(),
+            legs: Some(u32::MAX),
+            region_size_sectors: Some(u32::MAX),
+            region_count: Some(u64::MAX >> 1),
+            ..Identity::default()
+        })),
+        _ => Op::Mirror(MirrorOp::Map(Io {
+            io,
+            sector: Sector(u64::MAX),
+            bytes: u32::MAX,
+            opf: u32::try_from(number % 5).unwrap(),
+            tgid: u32::try_from(random.below(300)).unwrap(),
+            comm: if number.is_multiple_of(500) { name.clone() } else { name.chars().take(30).collect() },
+        })),
+    }
+}
+
+/// Events that no kernel makes: times that jump, ends without begins, numbers used twice, more than there is room for.
 fn hostile() -> Vec<Item> {
     let mut random = Random::new(11);
+    let names = bad_names();
     let mut items = Vec::new();
-    let names = ["", "vg/lv", "\u{1b}[2J\n\u{202e}", "<script>\"'&`", &"\u{7}é".repeat(300_000), "=1+1"];
     for number in 0..6_000_u64 {
         let time = MonoNs(match random.below(50) {
             0 => 0,
@@ -200,58 +248,16 @@ fn hostile() -> Vec<Item> {
             _ => 1_000_000 + number * 10 + random.below(400),
         });
         let duration = (random.below(4) != 0).then(|| DurationNs(random.below(300)));
-        let region = Region(if random.below(20) == 0 { u64::MAX } else { random.below(4) });
-        let io = IoId(random.below(150));
-        let log = LogId(
-            u32::try_from([0, 1, 1, 2, u64::from(u32::MAX), number][usize::try_from(random.below(6)).unwrap()])
-                .unwrap(),
-        );
+        let some_log = u32::try_from(number).unwrap();
+        let log = LogId([0, 1, 1, 2, u32::MAX, some_log][usize::try_from(random.below(6)).unwrap()]);
         let tid = u32::try_from(random.below(3)).unwrap();
-        let name = names[usize::try_from(random.below(6)).unwrap()];
-        let comm = if number % 500 == 0 { name.to_owned() } else { name.chars().take(30).collect() };
-        let op = match random.below(14) {
-            0 | 1 => Op::Log(LogImpl::Core, LogOp::MarkRegion { region }),
-            2 => Op::Log(LogImpl::Core, LogOp::ClearRegion { region }),
-            3 => Op::Log(LogImpl::Disk, LogOp::Flush { kind: Some(FlushKind::Dirtied), result: 0 }),
-            4 => Op::Log(LogImpl::Userspace, LogOp::Flush { kind: None, result: -5 }),
-            5 => Op::RegionHash(RegionHashOp::IncPending { region: Some(region), io }),
-            6 => Op::Mirror(MirrorOp::Pass),
-            7 => Op::Mirror(MirrorOp::Recover { region: Some(region) }),
-            8 => Op::Mirror(MirrorOp::RecoveryComplete {
-                region: Some(region),
-                took: duration,
-                read_error: -5,
-                write_error: u64::MAX >> 1,
-            }),
-            9 => Op::Consult { request: u32::try_from(number % 40).unwrap(), result: i32::MIN },
-            10 => Op::Mirror(MirrorOp::EndIo { io, latency: duration, status: i32::MIN }),
-            11 => Op::Mirror(MirrorOp::WriteCallback { io, failed_legs: u64::MAX >> 1 }),
-            12 if number % 40 == 0 => Op::Identity(Box::new(Identity {
-                name: name.to_owned(),
-                log_type: name.chars().take(900).collect(),
-                legs: Some(u32::MAX),
-                region_size_sectors: Some(u32::MAX),
-                region_count: Some(u64::MAX >> 1),
-                ..Identity::default()
-            })),
-            _ => Op::Mirror(MirrorOp::Map(Io {
-                io,
-                sector: dmlog_user::event::ids::Sector(u64::MAX),
-                bytes: u32::MAX,
-                opf: u32::try_from(number % 5).unwrap(),
-                tgid: u32::try_from(random.below(300)).unwrap(),
-                comm,
-            })),
-        };
-        let duration = if matches!(op, Op::Mirror(MirrorOp::EndIo { .. } | MirrorOp::RecoveryComplete { .. })) {
-            None
-        } else {
-            duration
-        };
+        let op = bad_op(&mut random, number, duration, &names);
+        let is_moment = matches!(op, Op::Mirror(MirrorOp::EndIo { .. } | MirrorOp::RecoveryComplete { .. }));
+        let duration = duration.filter(|_| !is_moment);
         items.push(Item::Event(Event { time, cpu: 3, tid, log, duration, op }));
-        if number % 1_000 == 0 {
+        if number.is_multiple_of(1_000) {
             items.push(Item::Gap(Gap { time, cpu: None, lost: Some(3), cause: LossCause::QueueFull }));
-            items.push(Item::DecodeError(DecodeFailure { time, reason: names[4].to_owned() }));
+            items.push(Item::DecodeError(DecodeFailure { time, reason: names[4].clone() }));
         }
     }
     // More writes at once than there are lanes.
@@ -260,8 +266,7 @@ fn hostile() -> Vec<Item> {
         Item::Event(Event { time, cpu: 0, tid: 9, log: LogId(1), duration: None, op })
     };
     for io in 1_000..1_200 {
-        let sector = dmlog_user::event::ids::Sector(0);
-        let io_of = Io { io: IoId(io), sector, bytes: 512, opf: 1, tgid: 4, comm: "burst".to_owned() };
+        let io_of = Io { io: IoId(io), sector: Sector(0), bytes: 512, opf: 1, tgid: 4, comm: "burst".to_owned() };
         items.push(burst(io, 0, Op::Mirror(MirrorOp::Map(io_of))));
     }
     for io in 1_000..1_200 {

@@ -54,7 +54,7 @@ pub struct Flows {
 
 impl Flows {
     /// A number for a new flow.
-    pub fn next(&mut self) -> u64 {
+    pub fn new_flow(&mut self) -> u64 {
         self.last += 1;
         self.last
     }
@@ -103,7 +103,7 @@ impl Flows {
                 if mark.flow == 0
                     && let Some(kept) = calls.flow_mut(mark.slot)
                 {
-                    mark.flow = self.next();
+                    mark.flow = self.new_flow();
                     *kept = mark.flow;
                 }
                 if mark.flow != 0 {

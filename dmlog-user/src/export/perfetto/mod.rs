@@ -212,14 +212,12 @@ impl State {
     /// Place of a log's mirror, which it gets if it has none.
     #[inline]
     fn mirror(&mut self, log: usize, id: LogId) -> usize {
-        match self.logs[log].mirror {
-            Some(mirror) => mirror,
-            None => {
-                let mirror = self.new_mirror(&format!("unidentified device of log {}", id.0)).unwrap_or(UNKNOWN);
-                self.logs[log].mirror = Some(mirror);
-                mirror
-            }
+        if let Some(mirror) = self.logs[log].mirror {
+            return mirror;
         }
+        let mirror = self.new_mirror(&format!("unidentified device of log {}", id.0)).unwrap_or(UNKNOWN);
+        self.logs[log].mirror = Some(mirror);
+        mirror
     }
 
     fn new_mirror(&mut self, name: &str) -> Option<usize> {
@@ -284,7 +282,7 @@ impl State {
                 let bio = place.and_then(|place| bios.get_mut(picked.remove(place).io));
                 let flow = match bio.filter(|bio| bio.entered <= call.start().0 && bio.flow == 0) {
                     Some(bio) => {
-                        bio.flow = flows.next();
+                        bio.flow = flows.new_flow();
                         bio.flow
                     }
                     None => 0,

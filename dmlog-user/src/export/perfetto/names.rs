@@ -16,7 +16,13 @@ use crate::event::text::{CAUSES, DECODE_ERROR, GAP, cause_name};
 pub struct Name(pub u16);
 
 /// Names that are not an operation's stand behind those, whose numbers begin with 1.
-const FIRST_OTHER: u16 = 1 + CODES as u16;
+const FIRST_OTHER: u16 = 129;
+/// Requests that have a name.
+const REQUESTS: u16 = 18;
+/// Causes of loss.
+const LOSSES: u16 = 6;
+const _: () = assert!(FIRST_OTHER as usize == 1 + CODES);
+const _: () = assert!(REQUESTS as usize == REQUEST_NAMES.len() && LOSSES as usize == CAUSES.len());
 
 /// Flushes by kind.
 const FLUSHES: u16 = FIRST_OTHER;
@@ -25,11 +31,11 @@ const BIOS: u16 = FLUSHES + 3;
 /// Round trips by request.
 const CONSULTS: u16 = BIOS + 5;
 /// Gaps by cause.
-const GAPS: u16 = CONSULTS + REQUEST_NAMES.len() as u16;
+const GAPS: u16 = CONSULTS + REQUESTS;
 
 impl Name {
     /// A bio as it is on the legs.
-    pub const LEG_WRITE: Self = Self(GAPS + CAUSES.len() as u16);
+    pub const LEG_WRITE: Self = Self(GAPS + LOSSES);
     /// The same, if this leg failed.
     pub const LEG_WRITE_FAILED: Self = Self(Self::LEG_WRITE.0 + 1);
     /// The copy of a region.
@@ -75,7 +81,7 @@ impl Name {
 
     /// Of a round trip.
     pub fn of_request(request: u64) -> Self {
-        let known = u16::try_from(request).ok().filter(|request| usize::from(*request) < REQUEST_NAMES.len());
+        let known = u16::try_from(request).ok().filter(|request| *request < REQUESTS);
         Self(CONSULTS + known.unwrap_or(0))
     }
 

@@ -197,7 +197,7 @@ fn bios_that_overlap_have_lanes_and_those_without_one_are_counted() {
     let number = LANES_MAX + 3;
     let mut lines = vec![IDENTITY.to_owned()];
     for io in 1..=number {
-        lines.push(format!("1.{:09} cpu=0 tid=3 log=1 map io={io} sector=0 bytes=512 opf=0x1 tgid=3 comm=\"fio\"", io));
+        lines.push(format!("1.{io:09} cpu=0 tid=3 log=1 map io={io} sector=0 bytes=512 opf=0x1 tgid=3 comm=\"fio\""));
     }
     for io in 1..=number {
         lines.push(format!("1.{:09} cpu=0 tid=3 log=1 end_io io={io} latency_ns=1000 status=0", 1000 + io));
