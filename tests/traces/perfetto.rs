@@ -217,7 +217,7 @@ fn bad_op(random: &mut Random, number: u64, took: Option<DurationNs>, names: &[S
         9 => Op::Consult { request: u32::try_from(number % 40).unwrap(), result: i32::MIN },
         10 => Op::Mirror(MirrorOp::EndIo { io, latency: took, status: i32::MIN }),
         11 => Op::Mirror(MirrorOp::WriteCallback { io, failed_legs: u64::MAX >> 1 }),
-        12 if number % 40 == 0 => Op::Identity(Box::new(Identity {
+        12 if number.is_multiple_of(40) => Op::Identity(Box::new(Identity {
             name: name.clone(),
             log_type: name.chars().take(900).collect(),
             legs: Some(u32::MAX),
