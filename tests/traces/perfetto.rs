@@ -155,6 +155,12 @@ fn counters_of_a_part_end_where_the_report_does() {
             counters(&read, &report, &name);
             assert_eq!(numbers(&read["ops"]), ops(&report), "{name}");
             told += usize::from(!report["devices"][0]["occupancy"]["not_in_sync_regions_last"].is_null());
+            // What comes before a part is known in it.
+            let since_ns = until_ns - at("duration_ns") / 8;
+            let since = format!("{}.{:09}s", since_ns / 1_000_000_000, since_ns % 1_000_000_000);
+            let (read, report) = both(&python, &path, &["--since", &since, "--until", &until]);
+            counters(&read, &report, &name);
+            assert_eq!(read["ops"]["end_io"].as_u64().unwrap_or(0), ops(&report).get("end_io").copied().unwrap_or(0));
         }
     }
     assert!(told > 10, "{told} parts end with a number");

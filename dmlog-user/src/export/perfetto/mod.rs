@@ -123,10 +123,20 @@ impl<W: Write> Perfetto<W> {
 
     /// Shows what is known of the capture, before everything else.
     fn begin(&mut self, time: MonoNs) {
-        let State { file, roots, has_begun, last, .. } = &mut self.state;
-        if !std::mem::replace(has_begun, true) {
-            *last = time.0;
-            push_capture(&self.facts, *roots, time.0, file);
+        let State { file, roots, has_begun, last, by_id, .. } = &mut self.state;
+        if std::mem::replace(has_begun, true) {
+            return;
+        }
+        *last = time.0;
+        push_capture(&self.facts, *roots, time.0, file);
+        // What is known from before the time that is shown.
+        let mut logs: Vec<LogId> = by_id.keys().copied().collect();
+        logs.sort_unstable();
+        for id in logs {
+            let log = self.state.log(id);
+            if let Some(mirror) = self.state.logs[log].mirror {
+                self.state.count(id, time.0, mirror);
+            }
         }
     }
 
@@ -252,7 +262,7 @@ impl State {
             _ => self.nested(call, log, mirror),
         }
         if may_change_counters(call.code) {
-            self.count(call, mirror);
+            self.count(call.log, call.time.0, mirror);
         }
         self.mirrors[mirror].release_if_full(&mut self.file);
     }
@@ -419,7 +429,7 @@ impl State {
                 }
                 let mirror = self.mirror(log, call.log);
                 self.details(event, item, &call, mirror);
-                self.count(&call, mirror);
+                self.count(call.log, call.time.0, mirror);
                 self.mirrors[mirror].release_if_full(&mut self.file);
             }
             Item::Gap(Gap { time, cpu, lost, cause }) => {
@@ -491,15 +501,15 @@ impl State {
     }
 
     /// Tells how many regions are dirty, out of sync and in recovery, where that has changed.
-    fn count(&mut self, call: &Call, mirror: usize) {
-        let now = self.session.regions_now(call.log);
+    fn count(&mut self, log: LogId, time: u64, mirror: usize) {
+        let now = self.session.regions_now(log);
         let Self { file, mirrors, .. } = self;
         let Mirror { tracks, counters, counted_until, .. } = &mut mirrors[mirror];
         if *counters == now {
             return;
         }
         // Events of other CPUs may come a little out of order; a value holds from when it was known.
-        *counted_until = (*counted_until).max(call.time.0);
+        *counted_until = (*counted_until).max(time);
         let time = *counted_until;
         for (number, (before, now)) in counters.iter_mut().zip(now).enumerate() {
             if *before == now {
