@@ -10,6 +10,8 @@ use crate::event::op::{Bio, IoKind};
 pub const BIOS_MAX: usize = 1 << 16;
 /// Processes of a mirror that have a row; those that come later share one.
 pub const PROCESSES_MAX: usize = 128;
+/// Processes in a file that have a row, some 300 bytes each at most.
+pub const ALL_PROCESSES_MAX: usize = 1 << 14;
 /// Bytes of a command's name by which processes are told apart: the kernel's has 15.
 const COMM_BYTES_MAX: usize = 64;
 
@@ -88,17 +90,18 @@ pub struct Processes {
 }
 
 impl Processes {
-    /// Place of the process of a bio. `add` makes a row of a name.
-    pub fn place(&mut self, bio: &Bio<'_>, add: &mut impl FnMut(&str) -> usize) -> usize {
+    /// Place of the process of a bio. `all` counts those of the file, `add` makes a row of a name.
+    pub fn place(&mut self, bio: &Bio<'_>, all: &mut usize, add: &mut impl FnMut(&str) -> usize) -> usize {
         let comm = cut(bio.comm);
         let known = self.by_tgid.get(&bio.tgid).and_then(|known| known.iter().find(|(name, _)| name == comm));
         if let Some((_, place)) = known {
             return *place;
         }
-        if PROCESSES_MAX <= self.known {
+        if PROCESSES_MAX <= self.known || ALL_PROCESSES_MAX <= *all {
             return *self.other.get_or_insert_with(|| add("other processes"));
         }
         self.known += 1;
+        *all += 1;
         let place = add(&format!("{comm} {}", bio.tgid));
         self.by_tgid.entry(bio.tgid).or_default().push((comm.to_owned(), place));
         place

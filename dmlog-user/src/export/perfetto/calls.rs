@@ -22,6 +22,8 @@ pub const MIRROR_CALLS_MAX: usize = 1 << 15;
 pub const CALLS_MAX: usize = 1 << 18;
 /// Threads of a mirror that are told apart.
 pub const THREADS_MAX: usize = 1 << 10;
+/// Threads whose memory is kept: as many as hold calls at once where all goes well.
+const SPARE_MAX: usize = 8;
 
 /// Where a held call keeps the number of a flow, as long as it is held.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -45,7 +47,7 @@ struct Thread {
     calls: Vec<Held>,
     /// Flows of the calls; 0 is none.
     flows: Vec<u64>,
-    /// Which of all emptyings comes next: a slot of another batch is not there any more.
+    /// Which of all batches of calls this is: a slot of another one is not there any more.
     batch: u64,
 }
 
@@ -62,6 +64,8 @@ pub struct Calls {
 pub struct Together {
     held: usize,
     batches: u64,
+    /// Threads whose memory is used again; a thread that holds nothing has none.
+    spare: Vec<Thread>,
     /// Calls that were shown before what called them could come.
     pub shown_apart: u64,
 }
@@ -105,7 +109,7 @@ impl Calls {
         }
         let thread = self.threads.entry(call.tid).or_insert_with(|| {
             together.batches += 1;
-            Thread { batch: together.batches, ..Thread::default() }
+            Thread { batch: together.batches, ..together.spare.pop().unwrap_or_default() }
         });
         let place = thread.flows.len();
         thread.flows.extend_from_slice(flows);
@@ -130,7 +134,7 @@ impl Calls {
         thread.flows.get_mut(slot.place)
     }
 
-    /// Shows everything that is held, and forgets the threads.
+    /// Shows everything that is held.
     pub fn show_all(&mut self, tracks: &mut Tracks, file: &mut File, together: &mut Together) {
         let mut tids: Vec<u32> = self.threads.keys().copied().collect();
         // The order of a hash table is nobody's business.
@@ -138,19 +142,19 @@ impl Calls {
         for tid in tids {
             self.show(tid, tracks, file, together);
         }
-        self.threads.clear();
     }
 
     fn show(&mut self, tid: u32, tracks: &mut Tracks, file: &mut File, together: &mut Together) {
         let Self { threads, held, stack } = self;
-        let Some(thread) = threads.get_mut(&tid) else { return };
+        let Some(mut thread) = threads.remove(&tid) else { return };
         *held -= thread.calls.len();
         together.held -= thread.calls.len();
-        together.batches += 1;
-        thread.batch = together.batches;
         show_tree(&mut thread.calls, &thread.flows, stack, tracks, file);
         thread.calls.clear();
         thread.flows.clear();
+        if together.spare.len() < SPARE_MAX {
+            together.spare.push(thread);
+        }
     }
 }
 

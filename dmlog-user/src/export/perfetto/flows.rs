@@ -17,6 +17,8 @@ use crate::event::op::{FlushKind, LogImpl};
 
 /// Flows that come through one flush: 10 bytes each, in one packet.
 pub const FLUSH_FLOWS_MAX: usize = 256;
+/// Marks of all logs whose flush is awaited, some 60 bytes each.
+pub const MARKS_MAX: usize = 1 << 16;
 /// Regions of all logs whose clear is awaited, some 50 bytes each.
 pub const REGIONS_MAX: usize = 1 << 17;
 
@@ -47,6 +49,7 @@ pub struct LogFlows {
 pub struct Flows {
     last: u64,
     losses: u64,
+    marks: usize,
     regions: usize,
     /// Regions whose clear is not awaited.
     pub forgotten: u64,
@@ -67,6 +70,7 @@ impl Flows {
     fn look(&mut self, log: &mut LogFlows) {
         if log.losses != self.losses {
             self.regions -= log.regions.len();
+            self.marks -= log.marks.len();
             *log = LogFlows { losses: self.losses, ..LogFlows::default() };
         }
     }
@@ -74,7 +78,8 @@ impl Flows {
     /// A mark; `flow` is that of the write that waited for it, or 0.
     pub fn mark(&mut self, log: &mut LogFlows, call: &Call, flow: u64, slot: FlowSlot) {
         self.look(log);
-        if log.marks.len() < FLUSH_FLOWS_MAX {
+        if log.marks.len() < FLUSH_FLOWS_MAX && self.marks < MARKS_MAX {
+            self.marks += 1;
             let (start, end) = (call.start().0, call.time.0);
             log.marks.push(OpenMark { region: call.region, start, end, flow, slot });
         } else {
@@ -99,6 +104,7 @@ impl Flows {
                 log.marks.push(mark);
                 continue;
             }
+            self.marks -= 1;
             if !is_core {
                 if mark.flow == 0
                     && let Some(kept) = calls.flow_mut(mark.slot)

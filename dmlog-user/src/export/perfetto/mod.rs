@@ -53,6 +53,8 @@ const BUFFER_BYTES: usize = 256 << 10;
 const MIRRORS_MAX: usize = 4096;
 /// Writes that a pass took up and that wait for its flush, for each log and for each mirror.
 const PICKED_MAX: usize = 1 << 14;
+/// The same for all logs and mirrors, some 30 bytes each.
+const ALL_PICKED_MAX: usize = 1 << 18;
 /// Copies of regions of a mirror at once. The kernel's default is one.
 const RECOVERIES_MAX: usize = 64;
 /// Characters of a log's description.
@@ -91,6 +93,9 @@ struct State {
     bios: Bios,
     flows: Flows,
     together: Together,
+    /// Writes that wait for a flush, and for a mark.
+    picked: usize,
+    processes: usize,
     /// Flows of one flush.
     scratch: Vec<u64>,
     /// The latest time.
@@ -115,6 +120,8 @@ impl<W: Write> Perfetto<W> {
             bios: Bios::default(),
             flows: Flows::default(),
             together: Together::default(),
+            picked: 0,
+            processes: 0,
             scratch: Vec::new(),
             last: 0,
         };
@@ -269,19 +276,22 @@ impl State {
 
     /// A call that lies in others, or others in it.
     fn nested(&mut self, call: &Call, log: usize, mirror: usize) {
-        let Self { file, logs, mirrors, bios, flows, together, scratch, .. } = self;
+        let Self { file, logs, mirrors, bios, flows, together, scratch, picked: all_picked, .. } = self;
         let (log, Mirror { tracks, calls, picked, recoveries, .. }) = (&mut logs[log], &mut mirrors[mirror]);
         match u16::from(call.code) {
             kind::RH_INC => {
                 if let Some(bio) = bios.get_mut(call.io()) {
                     bio.picked = call.time.0;
                     bio.region = call.region().map(|region| region.0);
-                    if log.picked.len() < PICKED_MAX {
+                    if log.picked.len() < PICKED_MAX && *all_picked < ALL_PICKED_MAX {
                         log.picked.push(call.io);
+                        *all_picked += 1;
                     }
                 }
-                if let Some(region) = call.region().filter(|_| picked.len() < PICKED_MAX) {
+                let has_room = picked.len() < PICKED_MAX && *all_picked < ALL_PICKED_MAX;
+                if let Some(region) = call.region().filter(|_| has_room) {
                     picked.push(Picked { tid: call.tid, region, io: call.io() });
+                    *all_picked += 1;
                 }
                 calls.push(call, &[], 0, tracks, file, together);
             }
@@ -289,6 +299,7 @@ impl State {
                 // The kernel counts in all writes of a pass before it marks the first of their regions.
                 let is_its = |picked: &Picked| picked.tid == call.tid && Some(picked.region) == call.region();
                 let place = picked.iter().position(is_its);
+                *all_picked -= usize::from(place.is_some());
                 let bio = place.and_then(|place| bios.get_mut(picked.remove(place).io));
                 let flow = match bio.filter(|bio| bio.entered <= call.start().0 && bio.flow == 0) {
                     Some(bio) => {
@@ -301,7 +312,9 @@ impl State {
                 flows.mark(&mut log.flows, call, flow, slot);
             }
             kind::FLUSH => {
+                *all_picked -= picked.len() + log.picked.len();
                 picked.retain(|picked| picked.tid != call.tid);
+                *all_picked += picked.len();
                 for io in log.picked.drain(..) {
                     if let Some(bio) = bios.get_mut(IoId(io)).filter(|bio| bio.on_legs == 0) {
                         bio.on_legs = call.time.0;
@@ -339,7 +352,7 @@ impl State {
         let log = self.log(call.log);
         let place = self.mirror(log, call.log);
         let Mirror { tracks, processes, .. } = &mut self.mirrors[place];
-        let process = processes.place(bio, &mut |name| tracks.add_process(name));
+        let process = processes.place(bio, &mut self.processes, &mut |name| tracks.add_process(name));
         let bio = UnderWay {
             io: bio.io.0,
             mirror: place,

@@ -5,6 +5,7 @@ use std::collections::HashMap;
 use prost::Message as _;
 
 use super::Perfetto;
+use super::calls::THREAD_CALLS_MAX;
 use super::names::interned;
 use super::proto::{Trace, TracePacket};
 use super::tracks::LANES_MAX;
@@ -209,6 +210,23 @@ fn bios_that_overlap_have_lanes_and_those_without_one_are_counted() {
     assert_eq!(events.iter().filter(|line| line.starts_with("fio 3 1:")).count(), 2, "one begin, one end");
     assert_eq!(count("without a track 1: at"), 3);
     assert_eq!(count("losses 1: at 1067 left out"), 1);
+}
+
+/// A thread whose pass never comes does not hold its calls for ever.
+#[test]
+fn calls_without_a_pass_are_shown_in_time() {
+    let call = |number: usize| {
+        format!("1.{:09} cpu=0 tid=9 log=1 impl=core in_sync region=5 can_block=0 result=1 duration_ns=1", 10 + number)
+    };
+    let lines: Vec<String> = (0..THREAD_CALLS_MAX).map(call).collect();
+    let mut lines: Vec<&str> = lines.iter().map(String::as_str).collect();
+    lines.insert(0, IDENTITY);
+    lines.push("1.000900000 cpu=0 tid=9 log=1 pass duration_ns=899900");
+    let events = events(&lines);
+    let place = |what: &str| events.iter().position(|line| line.contains(what)).unwrap();
+    assert!(place("other calls 1: begin 9 in_sync") < place("kmirrord 1: begin 100 pass"));
+    assert_eq!(events.iter().filter(|line| line.contains("in_sync")).count(), THREAD_CALLS_MAX);
+    assert!(events.last().unwrap().contains("left out"), "{:?}", events.last());
 }
 
 #[test]

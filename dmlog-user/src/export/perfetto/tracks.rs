@@ -27,7 +27,7 @@ pub const LANES_MAX: usize = 64;
 /// Lanes in a file, some 32 bytes each here and 64 in the file.
 pub const TRACKS_MAX: u64 = 1 << 16;
 /// Bytes that wait for the name of their mirror. A mirror that is created during a capture gets its name some five events after the first one.
-pub const HEAD_BYTES_MAX: usize = 16 << 10;
+pub const HEAD_BYTES_MAX: usize = 8 << 10;
 /// Characters of a name; the kernel's are at most 127, and twice that with `vg/lv`.
 pub const NAME_CHARS_MAX: usize = 256;
 /// Legs of a mirror: the kernel's `MAX_NR_MIRRORS`.
