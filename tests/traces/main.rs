@@ -10,6 +10,7 @@ mod exports;
 mod golden;
 mod hostile;
 mod model;
+mod perfetto;
 mod pyarrow;
 mod real;
 mod size;

@@ -12,7 +12,7 @@ use crate::support::Settings;
 use crate::support::facts::facts;
 use crate::support::machine::run;
 
-fn stream(settings: &Settings) -> Vec<Item> {
+pub(crate) fn stream(settings: &Settings) -> Vec<Item> {
     let mut items = Vec::new();
     let made: Result<(), Infallible> = run(settings, |item| {
         items.push(item.clone());

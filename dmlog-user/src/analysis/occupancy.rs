@@ -179,6 +179,12 @@ impl Occupancy {
         }
     }
 
+    /// Regions that are dirty, out of sync and in recovery now; `None` where that is not known.
+    pub fn now(&self) -> [Option<u64>; 3] {
+        const PLACES: [usize; 3] = [0, 2, 3];
+        PLACES.map(|place| self.over_time.value(place))
+    }
+
     /// What is told of it, for the time `from` to `end`; times from `origin`.
     pub fn summary(&self, from: MonoNs, end: MonoNs, origin: MonoNs) -> OccupancySummary {
         let (slots, series) = self.over_time.summary(from, end, origin);

@@ -20,6 +20,7 @@ use crate::export::jsonl::JsonLines;
 use crate::export::parquet::ParquetFile;
 #[cfg(feature = "parquet")]
 use crate::export::parquet::dataset::Dataset;
+use crate::export::perfetto::Perfetto;
 use crate::export::sink::ItemSink;
 use crate::trace::reader::{Tail, TraceReader};
 
@@ -55,6 +56,8 @@ enum Format {
     Csv,
     /// JSON lines, one object an event; `dmlog-top schema` describes them
     Jsonl,
+    /// Perfetto track events, for ui.perfetto.dev: passes, flushes, writes, recoveries, flows between them
+    Perfetto,
     /// An Apache Parquet file, one row an event
     #[cfg(feature = "parquet")]
     Parquet,
@@ -97,6 +100,10 @@ fn write_file(export: &mut Export<'_>, to: Format) -> Result<(), Failure> {
     let output = match to {
         Format::Csv => export.write(Csv::new(output))?,
         Format::Jsonl => export.write(JsonLines::new(output))?,
+        Format::Perfetto => {
+            let sink = Perfetto::new(output, export.reader.facts());
+            export.write(sink)?
+        }
         #[cfg(feature = "parquet")]
         Format::Parquet => {
             let sink = ParquetFile::new(output, export.reader.facts());
@@ -152,6 +159,8 @@ impl Export<'_> {
                 let start = *start.get_or_insert(Selection::start(clock_start, item.time()));
                 if written.is_ok() && selection.takes(&item, start) {
                     written = sink.take(&item);
+                } else if selection.precedes(&item, start) {
+                    sink.pass_over(&item);
                 }
             });
             written.map_err(|error| write_failure(self.output, error))?;

@@ -142,6 +142,15 @@ impl Selection {
         {
             return false;
         }
+        self.takes_at_any_time(item)
+    }
+
+    /// Is this item of what is asked for, but for coming before it?
+    pub fn precedes(&self, item: &Item, start: MonoNs) -> bool {
+        self.since.is_some_and(|since| item.time() < since.resolve(start)) && self.takes_at_any_time(item)
+    }
+
+    fn takes_at_any_time(&self, item: &Item) -> bool {
         match item {
             Item::Event(event) => self.takes_event(event),
             // Nobody knows what was lost.

@@ -14,6 +14,7 @@ pub mod jsonl;
 pub mod number;
 #[cfg(feature = "parquet")]
 pub mod parquet;
+pub mod perfetto;
 pub mod schema;
 pub mod sink;
 pub mod table;

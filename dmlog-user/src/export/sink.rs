@@ -23,6 +23,10 @@ pub trait ItemSink {
     /// Takes the next item.
     fn take(&mut self, item: &Item) -> io::Result<()>;
 
+    /// Takes an item that is not to be written because it lies before the time that was asked for: a format may want to know what it
+    /// says of what follows.
+    fn pass_over(&mut self, _item: &Item) {}
+
     /// Writes what is still to be written, and gives back where the bytes went.
     fn finish(self) -> io::Result<Self::Out>;
 }

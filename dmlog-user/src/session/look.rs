@@ -150,6 +150,12 @@ impl Session {
         sampled.collect()
     }
 
+    /// Regions of a log's mirror that are dirty, out of sync and in recovery now; `None` where that is not known.
+    pub fn regions_now(&self, log: LogId) -> [Option<u64>; 3] {
+        let device = self.devices.get(self.logs.device_of(log) as usize);
+        device.map_or([None; 3], |device| device.occupancy.now())
+    }
+
     /// The device of a row of the snapshot, counted as there.
     fn device_of_row(&self, row: usize) -> Option<(usize, &Device)> {
         let known = self.devices.iter().enumerate().skip(1);
