@@ -8,12 +8,14 @@ use crate::session::snapshot::Snapshot;
 
 pub mod coverage;
 pub mod csv;
+pub mod document;
 pub mod inspection;
 pub mod json;
 pub mod jsonl;
 pub mod number;
 #[cfg(feature = "parquet")]
 pub mod parquet;
+pub mod report;
 pub mod schema;
 pub mod sink;
 pub mod table;
