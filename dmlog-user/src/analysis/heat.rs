@@ -100,6 +100,9 @@ impl<T: Merge> Slots<T> {
     /// Adds those of another.
     pub fn absorb(&mut self, other: Self) {
         let Self { bits, first, slots } = other;
+        while self.bits < bits {
+            self.halve();
+        }
         for (number, slot) in (first..).zip(slots) {
             if let Some(ours) = self.at(MonoNs(number << bits)) {
                 ours.merge(slot);
