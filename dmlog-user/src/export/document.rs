@@ -75,7 +75,111 @@ pub enum Topic {
     Other,
 }
 
+/// A document by its parts.
+#[derive(Clone, Debug, Default)]
+pub struct Outline<'a> {
+    /// What must not be overlooked.
+    pub alarms: Vec<Group<'a>>,
+    /// What is known of the whole trace.
+    pub facts: Vec<Group<'a>>,
+    /// The sentence instead of mirrors.
+    pub empty: Option<&'static str>,
+    /// The mirrors.
+    pub mirrors: Vec<MirrorPart<'a>>,
+}
+
+/// A fact or an alarm, with what more is said of it.
+#[derive(Clone, Debug)]
+pub struct Group<'a> {
+    /// What it is about.
+    pub label: &'static str,
+    /// Sentences, at least one.
+    pub texts: Vec<&'a str>,
+    /// Tables of it.
+    pub tables: Vec<&'a Table>,
+}
+
+/// Everything about one mirror.
+#[derive(Clone, Debug)]
+pub struct MirrorPart<'a> {
+    /// Its place in the snapshot.
+    pub place: usize,
+    /// Its name.
+    pub name: &'a str,
+    /// Its number, if known.
+    pub number: Option<&'a str>,
+    /// What is known of it.
+    pub facts: Vec<Group<'a>>,
+    /// What is told of it.
+    pub sections: Vec<Section<'a>>,
+}
+
+/// A heading and what is below it.
+#[derive(Clone, Debug)]
+pub struct Section<'a> {
+    /// What it is about.
+    pub topic: Topic,
+    /// Its heading.
+    pub text: &'a str,
+    /// Sentences and tables.
+    pub blocks: Vec<&'a Block>,
+}
+
+impl<'a> MirrorPart<'a> {
+    fn new(place: usize, name: &'a str, number: Option<&'a str>) -> Self {
+        Self { place, name, number, facts: Vec::new(), sections: Vec::new() }
+    }
+
+    fn add(&mut self, block: &'a Block) {
+        match (block, self.sections.last_mut()) {
+            (Block::Heading { topic, text }, _) => {
+                self.sections.push(Section { topic: *topic, text, blocks: Vec::new() });
+            }
+            (block, Some(section)) => section.blocks.push(block),
+            (block, None) => add_to(&mut self.facts, block),
+        }
+    }
+}
+
+/// Adds a fact or an alarm to those before.
+fn add_to<'a>(groups: &mut Vec<Group<'a>>, block: &'a Block) {
+    match (block, groups.last_mut()) {
+        (Block::Fact { label: "", text } | Block::Alarm { label: "", text } | Block::Note(text), Some(group)) => {
+            group.texts.push(text);
+        }
+        (Block::Table(table), Some(group)) => group.tables.push(table),
+        (Block::Fact { label, text } | Block::Alarm { label, text }, _) => {
+            groups.push(Group { label, texts: vec![text], tables: Vec::new() });
+        }
+        (Block::Note(_) | Block::Table(_) | Block::Heading { .. } | Block::Mirror { .. } | Block::Empty(_), _) => {}
+    }
+}
+
 impl Document {
+    /// The same by parts, for formats that are more than lines.
+    pub fn outline(&self) -> Outline<'_> {
+        let mut outline = Outline::default();
+        let mut is_alarm = false;
+        for block in &self.blocks {
+            if let Block::Mirror { place, name, number } = block {
+                outline.mirrors.push(MirrorPart::new(*place, name, number.as_deref()));
+            } else if let Some(mirror) = outline.mirrors.last_mut() {
+                mirror.add(block);
+            } else if let Block::Empty(text) = block {
+                outline.empty = Some(text);
+            } else {
+                is_alarm = match block {
+                    Block::Alarm { .. } => true,
+                    // A fact without a label is more about what was before.
+                    Block::Fact { label, .. } => is_alarm && label.is_empty(),
+                    _ => is_alarm,
+                };
+                add_to(if is_alarm { &mut outline.alarms } else { &mut outline.facts }, block);
+            }
+        }
+        outline
+    }
+
     /// Adds something that is known. An empty label says more about the fact before.
     pub fn fact(&mut self, label: &'static str, text: impl Into<String>) {
         self.blocks.push(Block::Fact { label, text: text.into() });

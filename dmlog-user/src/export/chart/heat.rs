@@ -1,0 +1,228 @@
+//! Heat maps: time to the right, latencies or regions upwards, more events darker (on a dark page, brighter).
+
+use super::latency_axis::Steps;
+use super::time_axis::Span;
+use super::{Chart, LEGEND_Y, Plot, Size, even_ticks, level};
+use crate::analysis::flush::KIND_NAMES;
+use crate::analysis::spread::{Spread, shortest_of};
+use crate::export::markup::escaped;
+use crate::export::number::{count, counted, duration, moment};
+use crate::session::maps::{LostSlot, MirrorMaps};
+
+/// The percentile that is drawn.
+const RANK: u64 = 99;
+
+/// What the columns of a heat map are of.
+struct Columns<T> {
+    /// Each with its begin, from the start of the trace.
+    columns: Vec<(i64, T)>,
+    /// How long each is.
+    slot_ns: u64,
+}
+
+impl<T> Columns<T> {
+    /// Slots side by side, as many as make them fit.
+    fn of(maps: &MirrorMaps, most: usize, of: impl Fn(&[usize]) -> T) -> Self {
+        let slots_of_column = maps.slots.len().div_ceil(most.max(1)).max(1);
+        let places: Vec<usize> = (0..maps.slots.len()).collect();
+        let columns = places.chunks(slots_of_column).filter_map(|places| {
+            let start_ns = maps.slots.get(*places.first()?)?.start_ns;
+            Some((start_ns, of(places)))
+        });
+        Self { columns: columns.collect(), slot_ns: maps.slot_ns.saturating_mul(slots_of_column as u64) }
+    }
+
+    /// Begin and end on the plot, and the begin in words.
+    fn places(&self, plot: &Plot, span: Span) -> impl Iterator<Item = (f64, f64, String, &T)> {
+        let slot_ns = i64::try_from(self.slot_ns).unwrap_or(i64::MAX);
+        self.columns.iter().map(move |(start_ns, of)| {
+            let (begin, end) = (plot.x(span, *start_ns), plot.x(span, start_ns.saturating_add(slot_ns)));
+            let from = moment(u64::try_from(*start_ns).unwrap_or(0).max(span.first_ns));
+            (begin, end, from, of)
+        })
+    }
+}
+
+/// How long flushes of one kind took over time, with the 99th percentile; `None` if none was timed. The place of the kind is that in
+/// [`KIND_NAMES`].
+pub fn flushes(maps: &MirrorMaps, kind: usize, span: Span, losses: &[LostSlot], size: Size) -> Option<Chart> {
+    let name = KIND_NAMES.get(kind)?.replace('_', "-");
+    let name = if name == "unknown" { "flushes of unknown kind".to_owned() } else { format!("{name} flushes") };
+    let spread = |places: &[usize]| {
+        let mut all = Spread::default();
+        for spread in places.iter().filter_map(|place| maps.slots.get(*place)?.flushes.get(kind)) {
+            all.merge(spread);
+        }
+        all
+    };
+    latencies(&name, "flush", &Columns::of(maps, size.columns, spread), span, losses, size)
+}
+
+/// How long writes took over time, with the 99th percentile; `None` if none ended.
+pub fn writes(maps: &MirrorMaps, span: Span, losses: &[LostSlot], size: Size) -> Option<Chart> {
+    let spread = |places: &[usize]| {
+        let mut all = Spread::default();
+        places.iter().filter_map(|place| maps.slots.get(*place)).for_each(|slot| all.merge(&slot.writes));
+        all
+    };
+    latencies("writes", "write", &Columns::of(maps, size.columns, spread), span, losses, size)
+}
+
+fn latencies(
+    name: &str,
+    thing: &str,
+    columns: &Columns<Spread>,
+    span: Span,
+    losses: &[LostSlot],
+    size: Size,
+) -> Option<Chart> {
+    let steps = || columns.columns.iter().flat_map(|(_, spread)| spread.steps()).map(|(step, _)| step);
+    let (lowest, highest) = (steps().min()?, steps().max()?);
+    // Some room above and below, so that few steps do not make fat rows.
+    const FEWEST: usize = 12;
+    let missing = FEWEST.saturating_sub(highest - lowest + 1);
+    let lowest = lowest.saturating_sub(missing / 2);
+    let steps_of_row = (highest - lowest + 1).max(FEWEST).div_ceil(size.rows).max(1);
+    let rows = (highest - lowest + 1).max(FEWEST).div_ceil(steps_of_row);
+    let axis = Steps { first: lowest, end: lowest + rows * steps_of_row };
+    let row_of = |step: usize| (step - lowest) / steps_of_row;
+    let mut most = 1;
+    let counts: Vec<Vec<u64>> = columns
+        .columns
+        .iter()
+        .map(|(_, spread)| {
+            let mut counts = vec![0_u64; rows];
+            for (step, number) in spread.steps() {
+                counts[row_of(step)] += number;
+            }
+            most = counts.iter().copied().max().unwrap_or(0).max(most);
+            counts
+        })
+        .collect();
+    let mut plot = Plot::new(size);
+    for (share, label) in axis.ticks(6) {
+        let y = plot.bottom() - share * size.plot;
+        plot.row_tick(y, &label);
+    }
+    plot.colours(&format!("{thing}es per cell").replace("writees", "writes"), most);
+    plot.losses(span, losses);
+    let height = size.plot / rows as f64;
+    let bottom = plot.bottom();
+    let mut cells = String::from("<g class=\"cells\">\n");
+    let mut line = String::new();
+    let mut last_end = None;
+    let mut worst = None;
+    for ((begin, end, from, spread), counts) in columns.places(&plot, span).zip(&counts) {
+        for (row, number) in counts.iter().enumerate().filter(|(_, number)| **number > 0) {
+            let step = lowest + row * steps_of_row;
+            let told = format!(
+                "{}, {} to {}, from {from}",
+                counted(*number, thing).replace("flushs", "flushes"),
+                duration(shortest_of(step)),
+                duration(shortest_of(step + steps_of_row)),
+            );
+            cell(&mut cells, (begin, end), (bottom - (row + 1) as f64 * height, height), level(*number, most), &told);
+        }
+        if let Some(step) = spread.percentile(RANK) {
+            let y = bottom - (row_of(step) as f64 + 0.5) * height;
+            worst = worst.max(Some(step));
+            match last_end {
+                Some(at) if at == columns_end(begin) => line.push_str(&format!("V{y:.1}H{end:.1}")),
+                _ => line.push_str(&format!("M{begin:.1} {y:.1}H{end:.1}")),
+            }
+            last_end = Some(columns_end(end));
+        }
+    }
+    cells.push_str("</g>");
+    plot.push(&cells);
+    plot.push(&format!("<path class=\"halo\" d=\"{line}\"/><path class=\"p99\" d=\"{line}\"/>"));
+    plot.legend(16.0, "p99", |x| format!("<path class=\"p99\" d=\"M{x:.1} {LEGEND_Y}h16\"/>"));
+    plot.time(span);
+    let all: u64 = counts.iter().flatten().sum();
+    let worst = worst.map_or_else(String::new, |step| {
+        format!(" The largest 99th percentile of a column is below {}.", duration(shortest_of(step + 1)))
+    });
+    let says = format!(
+        "Heat map of {} {name} by time and latency, {} to {}.{worst}",
+        count(all),
+        duration(shortest_of(axis.first)),
+        duration(shortest_of(axis.end)),
+    );
+    Some(plot.finish(format!("Latency of {name}"), says))
+}
+
+/// Places that are one, whatever was rounded.
+fn columns_end(x: f64) -> i64 {
+    #[expect(clippy::cast_possible_truncation, reason = "a place on a picture")]
+    let rounded = (x * 100.0).round() as i64;
+    rounded
+}
+
+fn cell(out: &mut String, (begin, end): (f64, f64), (top, height): (f64, f64), level: u64, told: &str) {
+    /// No cell is narrower: what happened is seen.
+    const NARROWEST: f64 = 1.0;
+    let width = (end - begin).max(NARROWEST);
+    out.push_str(&format!(
+        "<rect class=\"h{level}\" x=\"{begin:.2}\" y=\"{top:.2}\" width=\"{width:.2}\" height=\"{height:.2}\">\
+         <title>{}</title></rect>\n",
+        escaped(told)
+    ));
+}
+
+/// Which regions of a target were marked when; `None` if none was.
+pub fn marks(maps: &MirrorMaps, target: usize, span: Span, losses: &[LostSlot], size: Size) -> Option<Chart> {
+    let map = maps.targets.get(target)?;
+    let mut regions_of_row = map.regions_of_row.max(1);
+    let rows_of = |regions: u64| map.region_count.max(1).div_ceil(regions);
+    while rows_of(regions_of_row) > size.rows as u64 {
+        regions_of_row = regions_of_row.saturating_mul(2);
+    }
+    let fold = usize::try_from(regions_of_row / map.regions_of_row.max(1)).unwrap_or(usize::MAX).max(1);
+    let columns = Columns::of(maps, size.columns, |places| {
+        let mut counts: Vec<u64> = Vec::new();
+        for marks in places.iter().filter_map(|place| map.marks.get(*place)) {
+            let folded = marks.chunks(fold).map(|rows| rows.iter().sum::<u64>());
+            for (row, number) in folded.enumerate() {
+                if counts.len() <= row {
+                    counts.resize(row + 1, 0);
+                }
+                counts[row] += number;
+            }
+        }
+        counts
+    });
+    let all: u64 = columns.columns.iter().flat_map(|(_, counts)| counts).sum();
+    let most = columns.columns.iter().flat_map(|(_, counts)| counts).copied().max().filter(|most| *most > 0)?;
+    let seen = columns.columns.iter().map(|(_, counts)| counts.len() as u64).max().unwrap_or(0);
+    // A region beyond the number that the log has is shown too: then that number was wrong.
+    let regions = map.region_count.max(if seen > rows_of(regions_of_row) { seen * regions_of_row } else { 0 }).max(1);
+    let mut plot = Plot::new(size);
+    let bottom = plot.bottom();
+    for tick in even_ticks(0, regions, 6) {
+        let y = bottom - size.plot * (tick as f64 / regions as f64);
+        plot.row_tick(y, &count(tick));
+    }
+    plot.colours("marks per cell", most);
+    plot.losses(span, losses);
+    let y_of = |region: u64| bottom - size.plot * (region.min(regions) as f64 / regions as f64);
+    let mut cells = String::from("<g class=\"cells\">\n");
+    for (begin, end, from, counts) in columns.places(&plot, span) {
+        for (row, number) in (0..).zip(counts).filter(|(_, number)| **number > 0) {
+            let (first, behind) = (row * regions_of_row, ((row + 1) * regions_of_row).min(regions));
+            let which =
+                if regions_of_row == 1 { format!("region {first}") } else { format!("regions {first}-{}", behind - 1) };
+            let told = format!("{}, {which}, from {from}", counted(*number, "mark"));
+            let top = y_of(behind);
+            cell(&mut cells, (begin, end), (top, (y_of(first) - top).max(1.0)), level(*number, most), &told);
+        }
+    }
+    cells.push_str("</g>");
+    plot.push(&cells);
+    plot.time(span);
+    let which = if maps.targets.len() > 1 { format!(" of target {}", target + 1) } else { String::new() };
+    let per_row =
+        if regions_of_row == 1 { String::new() } else { format!(", {} a row", counted(regions_of_row, "region")) };
+    let says =
+        format!("Heat map of {} by time and region; {}{per_row}.", counted(all, "mark"), counted(regions, "region"));
+    Some(plot.finish(format!("Marks by region{which}{per_row}"), says))
+}
