@@ -124,7 +124,8 @@ fn latencies(
             cell(&mut cells, (begin, end), (bottom - (row + 1) as f64 * height, height), level(*number, most), &told);
         }
         if let Some(step) = spread.percentile(RANK) {
-            let y = bottom - (row_of(step) as f64 + 0.5) * height;
+            // It does not exceed the upper end of its row.
+            let y = bottom - (row_of(step) + 1) as f64 * height;
             worst = worst.max(Some(step));
             match last_end {
                 Some(at) if at == columns_end(begin) => line.push_str(&format!("V{y:.1}H{end:.1}")),

@@ -7,6 +7,9 @@ use crate::analysis::spread::step_of;
 use crate::export::markup::escaped;
 use crate::export::number::{count, counted, duration};
 
+/// Room for the longest name beyond what numbers take.
+const NAMES: f64 = 30.0;
+
 /// Height of a row.
 const ROW: f64 = 30.0;
 
@@ -17,10 +20,9 @@ pub fn rows(title: &str, kinds: &[(String, LatencySummary)], size: Size) -> Opti
     let axis = Steps { first: step_of(least), end: step_of(most) + 1 };
     let mut plot = Plot::new(Size { plot: ROW * kinds.len() as f64, ..size });
     let (width, bottom) = (plot.width(), plot.bottom());
-    let x_of = |ns: u64| LEFT + 12.0 + axis.share(ns) * (width - 12.0);
-    for (_, label) in axis.ticks(6).iter().zip(axis.ticks(6)) {
-        let (share, label) = label;
-        let x = LEFT + 12.0 + share * (width - 12.0);
+    let x_of = |ns: u64| LEFT + NAMES + axis.share(ns) * (width - NAMES);
+    for (share, label) in axis.ticks(6) {
+        let x = LEFT + NAMES + share * (width - NAMES);
         plot.push(&format!("<path class=\"grid\" d=\"M{x:.1} {TOP}V{bottom:.1}\"/>"));
         plot.text("mid", x, bottom + 17.0, &label);
     }
@@ -48,7 +50,7 @@ pub fn rows(title: &str, kinds: &[(String, LatencySummary)], size: Size) -> Opti
         let [min, p50, p90, p99, max] =
             [latency_ns_min, latency_ns_p50, latency_ns_p90, latency_ns_p99, latency_ns_max].map(x_of);
         let bar = (p99 - p50).max(1.5);
-        plot.text("end", LEFT, y + 4.0, name);
+        plot.text("end", LEFT + NAMES - 10.0, y + 4.0, name);
         plot.push(&format!(
             "<g><title>{}</title><path class=\"axis\" d=\"M{min:.1} {y:.1}H{max:.1}M{min:.1} {:.1}v8M{max:.1} {:.1}v8\"/>\
              <rect class=\"bar\" x=\"{p50:.1}\" y=\"{:.1}\" width=\"{bar:.1}\" height=\"9\"/>\
@@ -71,7 +73,7 @@ pub fn rows(title: &str, kinds: &[(String, LatencySummary)], size: Size) -> Opti
     });
     plot.legend(20.0, "min to max", |x| format!("<path class=\"axis\" d=\"M{x:.1} {LEGEND_Y}h20m0 -4v8m-20 -8v8\"/>"));
     let right = size.width - RIGHT;
-    plot.push(&format!("<path class=\"axis\" d=\"M{:.1} {bottom:.1}H{right:.1}\"/>", LEFT + 12.0));
+    plot.push(&format!("<path class=\"axis\" d=\"M{:.1} {bottom:.1}H{right:.1}\"/>", LEFT + NAMES));
     let says = format!("{} of latencies. {}.", counted(kinds.len() as u64, "distribution"), told.join("; "));
     let mut chart = plot.finish(title.to_owned(), says);
     // There are no words below the numbers.

@@ -43,7 +43,9 @@ pub fn render(report: &Report<'_>, maps: &Maps) -> String {
     page.contents(&outline);
     page.alarms(&outline);
     page.push("<section aria-labelledby=\"capture\">\n<h2 id=\"capture\">Capture</h2>");
-    page.facts(&outline.facts);
+    // The title has the name of the trace.
+    let facts: Vec<_> = outline.facts.iter().filter(|group| group.label != "trace").cloned().collect();
+    page.facts(&facts);
     page.probes(report.facts);
     page.push("</section>");
     if let Some(text) = outline.empty {
