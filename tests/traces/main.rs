@@ -8,6 +8,7 @@ mod exports;
 mod golden;
 mod hostile;
 mod model;
+mod pages;
 mod pyarrow;
 mod real;
 mod size;

@@ -139,7 +139,7 @@ impl Merge for HeatSlot {
             ours.merge(theirs);
         }
         self.writes.merge(&writes);
-        for (ours, theirs) in self.marks.iter_mut().zip(marks) {
+        for (ours, theirs) in self.marks.iter_mut().zip(&marks) {
             ours.merge(theirs);
         }
     }
@@ -185,7 +185,7 @@ impl Rows {
         rows.counts
     }
 
-    fn merge(&mut self, other: Self) {
+    fn merge(&mut self, other: &Self) {
         let bits = other.bits.max(self.bits);
         let theirs = other.with_rows_of(1 << bits);
         self.counts = self.with_rows_of(1 << bits);
@@ -239,7 +239,7 @@ impl Heat {
         for slot in &mut slots.slots {
             let mut all = Rows::default();
             for rows in std::mem::take(&mut slot.marks) {
-                all.merge(rows);
+                all.merge(&rows);
             }
             match slot.marks.get_mut(target as usize) {
                 Some(place) => *place = all,

@@ -19,7 +19,9 @@ pub fn render(report: &Report<'_>) -> String {
             out.push_str(&format!("> {label}{}\n", words(text)));
         }
         out.push('\n');
-        tables.iter().for_each(|table| add(table, &mut out));
+        for table in tables {
+            add(table, &mut out);
+        }
     }
     facts(&outline.facts, &mut out);
     if let Some(text) = outline.empty {
@@ -90,7 +92,10 @@ fn escaped(text: &str) -> String {
             '<' => out.push_str("&lt;"),
             '>' => out.push_str("&gt;"),
             '&' => out.push_str("&amp;"),
-            '@' | '#' => out.extend([&text[at..at + 1], APART]),
+            '@' | '#' => {
+                out.push(c);
+                out.push_str(APART);
+            }
             ':' if text[at..].starts_with("://") => out.extend([":", APART]),
             '.' if text[..at].to_ascii_lowercase().ends_with("www") => out.extend([".", APART]),
             c if c.is_control()

@@ -123,7 +123,9 @@ pub fn render(report: &Report<'_>, maps: &Maps) -> String {
         if charts.is_empty() {
             picture.line("", "no flush, no write and no mark of it was seen");
         }
-        charts.iter().for_each(|chart| picture.chart(chart));
+        for chart in &charts {
+            picture.chart(chart);
+        }
         if mirror.marks_beyond_limit > 0 {
             let marks = number::counted(mirror.marks_beyond_limit, "mark");
             picture.line("alarm", &format!("{marks} of further targets are on no map"));

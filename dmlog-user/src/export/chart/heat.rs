@@ -55,7 +55,7 @@ pub fn flushes(maps: &MirrorMaps, kind: usize, span: Span, losses: &[LostSlot], 
         }
         all
     };
-    latencies(&name, "flush", &Columns::of(maps, size.columns, spread), span, losses, size)
+    latencies(&name, ["flush", "flushes"], &Columns::of(maps, size.columns, spread), span, losses, size)
 }
 
 /// How long writes took over time, with the 99th percentile; `None` if none ended.
@@ -65,46 +65,65 @@ pub fn writes(maps: &MirrorMaps, span: Span, losses: &[LostSlot], size: Size) ->
         places.iter().filter_map(|place| maps.slots.get(*place)).for_each(|slot| all.merge(&slot.writes));
         all
     };
-    latencies("writes", "write", &Columns::of(maps, size.columns, spread), span, losses, size)
+    latencies("writes", ["write", "writes"], &Columns::of(maps, size.columns, spread), span, losses, size)
+}
+
+/// Latencies by columns and rows, the shortest in the first row.
+struct Grid {
+    axis: Steps,
+    steps_of_row: usize,
+    rows: usize,
+    counts: Vec<Vec<u64>>,
+    /// The largest count, at least 1.
+    most: u64,
+}
+
+impl Grid {
+    /// Whole steps in a row, as few as make the rows fit; `None` without any latency.
+    fn of(columns: &Columns<Spread>, rows_max: usize) -> Option<Self> {
+        /// Few steps have some room above and below instead of fat rows.
+        const FEWEST: usize = 12;
+        let steps = || columns.columns.iter().flat_map(|(_, spread)| spread.steps()).map(|(step, _)| step);
+        let (lowest, highest) = (steps().min()?, steps().max()?);
+        let missing = FEWEST.saturating_sub(highest - lowest + 1);
+        let lowest = lowest.saturating_sub(missing / 2);
+        let length = (highest - lowest + 1).max(FEWEST);
+        let steps_of_row = length.div_ceil(rows_max).max(1);
+        let rows = length.div_ceil(steps_of_row);
+        let axis = Steps { first: lowest, end: lowest + rows * steps_of_row };
+        let mut grid = Self { axis, steps_of_row, rows, counts: Vec::new(), most: 1 };
+        for (_, spread) in &columns.columns {
+            let mut counts = vec![0_u64; rows];
+            for (step, number) in spread.steps() {
+                counts[grid.row_of(step)] += number;
+            }
+            grid.most = counts.iter().copied().max().unwrap_or(0).max(grid.most);
+            grid.counts.push(counts);
+        }
+        Some(grid)
+    }
+
+    fn row_of(&self, step: usize) -> usize {
+        (step - self.axis.first) / self.steps_of_row
+    }
 }
 
 fn latencies(
     name: &str,
-    thing: &str,
+    things: [&str; 2],
     columns: &Columns<Spread>,
     span: Span,
     losses: &[LostSlot],
     size: Size,
 ) -> Option<Chart> {
-    let steps = || columns.columns.iter().flat_map(|(_, spread)| spread.steps()).map(|(step, _)| step);
-    let (lowest, highest) = (steps().min()?, steps().max()?);
-    // Some room above and below, so that few steps do not make fat rows.
-    const FEWEST: usize = 12;
-    let missing = FEWEST.saturating_sub(highest - lowest + 1);
-    let lowest = lowest.saturating_sub(missing / 2);
-    let steps_of_row = (highest - lowest + 1).max(FEWEST).div_ceil(size.rows).max(1);
-    let rows = (highest - lowest + 1).max(FEWEST).div_ceil(steps_of_row);
-    let axis = Steps { first: lowest, end: lowest + rows * steps_of_row };
-    let row_of = |step: usize| (step - lowest) / steps_of_row;
-    let mut most = 1;
-    let counts: Vec<Vec<u64>> = columns
-        .columns
-        .iter()
-        .map(|(_, spread)| {
-            let mut counts = vec![0_u64; rows];
-            for (step, number) in spread.steps() {
-                counts[row_of(step)] += number;
-            }
-            most = counts.iter().copied().max().unwrap_or(0).max(most);
-            counts
-        })
-        .collect();
+    let grid = Grid::of(columns, size.rows)?;
+    let Grid { axis, steps_of_row, rows, most, .. } = grid;
     let mut plot = Plot::new(size);
     for (share, label) in axis.ticks(6) {
         let y = plot.bottom() - share * size.plot;
         plot.row_tick(y, &label);
     }
-    plot.colours(&format!("{thing}es per cell").replace("writees", "writes"), most);
+    plot.colours(&format!("{} per cell", things[1]), most);
     plot.losses(span, losses);
     let height = size.plot / rows as f64;
     let bottom = plot.bottom();
@@ -112,12 +131,13 @@ fn latencies(
     let mut line = String::new();
     let mut last_end = None;
     let mut worst = None;
-    for ((begin, end, from, spread), counts) in columns.places(&plot, span).zip(&counts) {
+    for ((begin, end, from, spread), counts) in columns.places(&plot, span).zip(&grid.counts) {
         for (row, number) in counts.iter().enumerate().filter(|(_, number)| **number > 0) {
-            let step = lowest + row * steps_of_row;
+            let step = axis.first + row * steps_of_row;
             let told = format!(
-                "{}, {} to {}, from {from}",
-                counted(*number, thing).replace("flushs", "flushes"),
+                "{} {}, {} to {}, from {from}",
+                count(*number),
+                things[usize::from(*number > 1)],
                 duration(shortest_of(step)),
                 duration(shortest_of(step + steps_of_row)),
             );
@@ -125,7 +145,7 @@ fn latencies(
         }
         if let Some(step) = spread.percentile(RANK) {
             // It does not exceed the upper end of its row.
-            let y = bottom - (row_of(step) + 1) as f64 * height;
+            let y = bottom - (grid.row_of(step) + 1) as f64 * height;
             worst = worst.max(Some(step));
             match last_end {
                 Some(at) if at == columns_end(begin) => line.push_str(&format!("V{y:.1}H{end:.1}")),
@@ -139,7 +159,7 @@ fn latencies(
     plot.push(&format!("<path class=\"halo\" d=\"{line}\"/><path class=\"p99\" d=\"{line}\"/>"));
     plot.legend(16.0, "p99", |x| format!("<path class=\"p99\" d=\"M{x:.1} {LEGEND_Y}h16\"/>"));
     plot.time(span);
-    let all: u64 = counts.iter().flatten().sum();
+    let all: u64 = grid.counts.iter().flatten().sum();
     let worst = worst.map_or_else(String::new, |step| {
         format!(" The largest 99th percentile of a column is below {}.", duration(shortest_of(step + 1)))
     });

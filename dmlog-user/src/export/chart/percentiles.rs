@@ -10,6 +10,9 @@ use crate::export::number::{count, counted, duration};
 /// Room for the longest name beyond what numbers take.
 const NAMES: f64 = 30.0;
 
+/// Room for half of a number at the right.
+const END: f64 = 14.0;
+
 /// Height of a row.
 const ROW: f64 = 30.0;
 
@@ -20,9 +23,9 @@ pub fn rows(title: &str, kinds: &[(String, LatencySummary)], size: Size) -> Opti
     let axis = Steps { first: step_of(least), end: step_of(most) + 1 };
     let mut plot = Plot::new(Size { plot: ROW * kinds.len() as f64, ..size });
     let (width, bottom) = (plot.width(), plot.bottom());
-    let x_of = |ns: u64| LEFT + NAMES + axis.share(ns) * (width - NAMES);
+    let x_of = |ns: u64| LEFT + NAMES + axis.share(ns) * (width - NAMES - END);
     for (share, label) in axis.ticks(6) {
-        let x = LEFT + NAMES + share * (width - NAMES);
+        let x = LEFT + NAMES + share * (width - NAMES - END);
         plot.push(&format!("<path class=\"grid\" d=\"M{x:.1} {TOP}V{bottom:.1}\"/>"));
         plot.text("mid", x, bottom + 17.0, &label);
     }

@@ -170,7 +170,9 @@ impl Page<'_> {
         let charts = if has_charts { self.charts(section.topic, device) } else { Vec::new() };
         if !charts.is_empty() {
             self.push("<div class=\"charts\">");
-            charts.iter().for_each(|chart| self.chart(chart));
+            for chart in &charts {
+                self.chart(chart);
+            }
             self.push("</div>");
         }
         for block in &section.blocks {
