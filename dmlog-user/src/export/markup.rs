@@ -3,7 +3,7 @@
 use std::borrow::Cow;
 
 /// Characters of one sentence or cell that are shown in a page.
-pub const TEXT_MAX: usize = 4096;
+pub const TEXT_MAX: usize = 1000;
 
 /// Characters of a name that are shown in a title or a label.
 pub const NAME_MAX: usize = 120;
@@ -64,6 +64,6 @@ mod tests {
         assert_eq!(cut("größe", 5), "größe");
         assert_eq!(cut("größe und", 5), "größe… (4 more characters)");
         let long = words(&"<".repeat(1 << 20));
-        assert!(long.len() < TEXT_MAX * 5 && long.ends_with("(1,044,480 more characters)"), "{}", long.len());
+        assert!(long.len() < TEXT_MAX * 5 && long.ends_with("(1,047,576 more characters)"), "{}", long.len());
     }
 }

@@ -64,7 +64,7 @@ impl Picture {
     }
 
     fn chart(&mut self, chart: &Chart) {
-        self.y += LINE / 2.0;
+        self.y += LINE;
         self.line("title", &chart.title);
         self.y += LINE / 2.0;
         let (y, body, says) = (self.y, &chart.body, escaped(&chart.says));

@@ -8,7 +8,7 @@ use super::device::Device;
 use super::look::count_of;
 use super::snapshot::name_of;
 use crate::analysis::flush::KIND_NAMES;
-use crate::analysis::heat::{Heat, MIRRORS_MAX, Merge, ROWS_MAX, Slots, TARGETS_MAX};
+use crate::analysis::heat::{Heat, MIRRORS_MAX, Merge, Rows, Slots, TARGETS_MAX};
 use crate::analysis::spread::Spread;
 use crate::event::call::Call;
 use crate::event::ids::MonoNs;
@@ -179,9 +179,7 @@ fn mirror(device: &Device, heat: &Heat, origin: MonoNs) -> MirrorMaps {
 fn target(device: &Device, heat: &Heat, place: usize) -> TargetMap {
     let region_count = count_of(device, place);
     let rows = || heat.slots.iter().filter_map(|(_, slot)| slot.marks.get(place));
-    let coarsest = rows().map(crate::analysis::heat::Rows::regions_of_row).max().unwrap_or(1);
-    let fits = region_count.div_ceil(ROWS_MAX as u64).max(1).next_power_of_two();
-    let regions_of_row = coarsest.max(fits);
+    let regions_of_row = rows().map(Rows::regions_of_row).max().unwrap_or(1);
     let marks = rows().map(|rows| rows.with_rows_of(regions_of_row)).collect();
     TargetMap { region_count, regions_of_row, marks }
 }

@@ -7,7 +7,7 @@ use crate::analysis::flush::KIND_NAMES;
 use crate::analysis::spread::{Spread, shortest_of};
 use crate::export::markup::escaped;
 use crate::export::number::{count, counted, duration, moment};
-use crate::session::maps::{LostSlot, MirrorMaps};
+use crate::session::maps::{LostSlot, MirrorMaps, TargetMap};
 
 /// The percentile that is drawn.
 const RANK: u64 = 99;
@@ -190,20 +190,42 @@ fn cell(out: &mut String, (begin, end): (f64, f64), (top, height): (f64, f64), l
     ));
 }
 
-/// Which regions of a target were marked when; `None` if none was.
-pub fn marks(maps: &MirrorMaps, target: usize, span: Span, losses: &[LostSlot], size: Size) -> Option<Chart> {
-    let map = maps.targets.get(target)?;
-    let mut regions_of_row = map.regions_of_row.max(1);
-    let rows_of = |regions: u64| map.region_count.max(1).div_ceil(regions);
-    while rows_of(regions_of_row) > size.rows as u64 {
-        regions_of_row = regions_of_row.saturating_mul(2);
+/// Which regions a map of marks shows.
+struct Shown {
+    first: u64,
+    /// Behind the last.
+    end: u64,
+    regions_of_row: u64,
+}
+
+impl Shown {
+    /// All regions, or only those around the marks where that is less than half of them; `None` without a mark.
+    fn of(map: &TargetMap, rows_max: usize) -> Option<Self> {
+        let fine = map.regions_of_row.max(1);
+        let rows = || map.marks.iter().flat_map(|marks| (0_u64..).zip(marks)).filter(|(_, number)| **number > 0);
+        let (lowest, highest) = (rows().map(|(row, _)| row).min()?, rows().map(|(row, _)| row).max()?);
+        let end = highest.saturating_add(1).saturating_mul(fine);
+        // A mark beyond the number of regions is shown too: then that number is wrong.
+        let count = if highest.saturating_mul(fine) >= map.region_count { end } else { map.region_count.max(1) };
+        let mut shown = Self { first: 0, end: count, regions_of_row: fine };
+        if (end - lowest * fine).saturating_mul(2) < count {
+            (shown.first, shown.end) = (lowest * fine, end.min(count));
+        }
+        while (shown.end - shown.first).div_ceil(shown.regions_of_row) > rows_max as u64 {
+            shown.regions_of_row = shown.regions_of_row.saturating_mul(2);
+            shown.first -= shown.first % shown.regions_of_row;
+        }
+        Some(shown)
     }
-    let fold = usize::try_from(regions_of_row / map.regions_of_row.max(1)).unwrap_or(usize::MAX).max(1);
-    let columns = Columns::of(maps, size.columns, |places| {
-        let mut counts: Vec<u64> = Vec::new();
-        for marks in places.iter().filter_map(|place| map.marks.get(*place)) {
-            let folded = marks.chunks(fold).map(|rows| rows.iter().sum::<u64>());
-            for (row, number) in folded.enumerate() {
+
+    /// Marks by rows from the first that is shown.
+    fn counts(&self, map: &TargetMap, slots: &[usize]) -> Vec<u64> {
+        let mut counts = Vec::new();
+        for marks in slots.iter().filter_map(|place| map.marks.get(*place)) {
+            for (row, number) in (0_u64..).zip(marks).filter(|(_, number)| **number > 0) {
+                let region = row.saturating_mul(map.regions_of_row);
+                let row = region.saturating_sub(self.first) / self.regions_of_row;
+                let Ok(row) = usize::try_from(row) else { continue };
                 if counts.len() <= row {
                     counts.resize(row + 1, 0);
                 }
@@ -211,39 +233,51 @@ pub fn marks(maps: &MirrorMaps, target: usize, span: Span, losses: &[LostSlot], 
             }
         }
         counts
-    });
+    }
+}
+
+/// Which regions of a target were marked when; `None` if none was.
+pub fn marks(maps: &MirrorMaps, target: usize, span: Span, losses: &[LostSlot], size: Size) -> Option<Chart> {
+    let map = maps.targets.get(target)?;
+    let shown = Shown::of(map, size.rows)?;
+    let Shown { first, end, regions_of_row } = shown;
+    let columns = Columns::of(maps, size.columns, |slots| shown.counts(map, slots));
     let all: u64 = columns.columns.iter().flat_map(|(_, counts)| counts).sum();
-    let most = columns.columns.iter().flat_map(|(_, counts)| counts).copied().max().filter(|most| *most > 0)?;
-    let seen = columns.columns.iter().map(|(_, counts)| counts.len() as u64).max().unwrap_or(0);
-    // A region beyond the number that the log has is shown too: then that number was wrong.
-    let regions = map.region_count.max(if seen > rows_of(regions_of_row) { seen * regions_of_row } else { 0 }).max(1);
+    let most = columns.columns.iter().flat_map(|(_, counts)| counts).copied().max()?;
     let mut plot = Plot::new(size);
     let bottom = plot.bottom();
-    for tick in even_ticks(0, regions, 6) {
-        let y = bottom - size.plot * (tick as f64 / regions as f64);
-        plot.row_tick(y, &count(tick));
+    let y_of =
+        |region: u64| bottom - size.plot * (region.clamp(first, end) - first) as f64 / (end - first).max(1) as f64;
+    for tick in even_ticks(first, end, 6) {
+        plot.row_tick(y_of(tick), &count(tick));
     }
     plot.colours("marks per cell", most);
     plot.losses(span, losses);
-    let y_of = |region: u64| bottom - size.plot * (region.min(regions) as f64 / regions as f64);
     let mut cells = String::from("<g class=\"cells\">\n");
-    for (begin, end, from, counts) in columns.places(&plot, span) {
+    for (begin_x, end_x, from, counts) in columns.places(&plot, span) {
         for (row, number) in (0..).zip(counts).filter(|(_, number)| **number > 0) {
-            let (first, behind) = (row * regions_of_row, ((row + 1) * regions_of_row).min(regions));
+            let begin = first + row * regions_of_row;
+            let behind = (begin + regions_of_row).min(end);
             let which =
-                if regions_of_row == 1 { format!("region {first}") } else { format!("regions {first}-{}", behind - 1) };
+                if regions_of_row == 1 { format!("region {begin}") } else { format!("regions {begin}-{}", behind - 1) };
             let told = format!("{}, {which}, from {from}", counted(*number, "mark"));
             let top = y_of(behind);
-            cell(&mut cells, (begin, end), (top, (y_of(first) - top).max(1.0)), level(*number, most), &told);
+            let height = (y_of(begin) - top).max(1.0);
+            cell(&mut cells, (begin_x, end_x), (top, height), level(*number, most), &told);
         }
     }
     cells.push_str("</g>");
     plot.push(&cells);
     plot.time(span);
     let which = if maps.targets.len() > 1 { format!(" of target {}", target + 1) } else { String::new() };
+    let part = if end - first < map.region_count {
+        format!(", regions {} to {} of {}", count(first), count(end - 1), count(map.region_count))
+    } else {
+        String::new()
+    };
     let per_row =
         if regions_of_row == 1 { String::new() } else { format!(", {} a row", counted(regions_of_row, "region")) };
-    let says =
-        format!("Heat map of {} by time and region; {}{per_row}.", counted(all, "mark"), counted(regions, "region"));
-    Some(plot.finish(format!("Marks by region{which}{per_row}"), says))
+    let regions = counted(map.region_count, "region");
+    let says = format!("Heat map of {} by time and region; {regions}{part}{per_row}.", counted(all, "mark"));
+    Some(plot.finish(format!("Marks by region{which}{part}{per_row}"), says))
 }
