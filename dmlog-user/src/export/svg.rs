@@ -25,7 +25,13 @@ const MARGIN: f64 = 16.0;
 const LINE: f64 = 17.0;
 
 /// Characters of a line of words.
-const LINE_MAX: usize = 150;
+const LINE_MAX: usize = 110;
+
+/// Characters of a name in a title.
+const TITLE_MAX: usize = 60;
+
+/// Characters of a sentence, which takes as many lines as it needs.
+const SENTENCE_MAX: usize = 4 * LINE_MAX;
 
 /// Alarms that have a line; all others are counted.
 const ALARMS_SHOWN: usize = 8;
@@ -49,6 +55,27 @@ pub fn heat_maps(report: &Report<'_>, maps: &Maps, mirror: &MirrorMaps, size: Si
     by_kind.chain(writes(mirror, span, losses, size)).chain(by_target).collect()
 }
 
+/// The text in lines, broken between words; a word that is longer than a line is broken too.
+fn lines(text: &str) -> Vec<String> {
+    let mut lines = vec![String::new()];
+    let mut length = 0;
+    for word in text.split(' ') {
+        if length > 0 && length + 1 + word.chars().count() > LINE_MAX {
+            lines.push(String::new());
+            length = 0;
+        }
+        for c in (length > 0).then_some(' ').into_iter().chain(word.chars()) {
+            if length == LINE_MAX {
+                lines.push(String::new());
+                length = 0;
+            }
+            lines.last_mut().into_iter().for_each(|line| line.push(c));
+            length += 1;
+        }
+    }
+    lines
+}
+
 /// A picture in the making.
 struct Picture {
     body: String,
@@ -57,10 +84,11 @@ struct Picture {
 
 impl Picture {
     fn line(&mut self, class: &str, text: &str) {
-        self.y += LINE;
-        let text = escaped(&cut(text, LINE_MAX));
-        let y = self.y;
-        self.body.push_str(&format!("<text class=\"{class}\" x=\"{MARGIN}\" y=\"{y:.1}\">{text}</text>\n"));
+        for line in lines(&cut(text, SENTENCE_MAX)) {
+            self.y += LINE;
+            let (line, y) = (escaped(&line), self.y);
+            self.body.push_str(&format!("<text class=\"{class}\" x=\"{MARGIN}\" y=\"{y:.1}\">{line}</text>\n"));
+        }
     }
 
     fn chart(&mut self, chart: &Chart) {
@@ -89,7 +117,7 @@ pub fn render(report: &Report<'_>, maps: &Maps) -> String {
     let document = document(report);
     let outline = document.outline();
     let mut picture = Picture { body: String::new(), y: MARGIN / 2.0 };
-    picture.line("title", &format!("Dirty region log: {}", number::harmless(report.source)));
+    picture.line("title", &format!("Dirty region log: {}", cut(&number::harmless(report.source), TITLE_MAX)));
     for group in outline.alarms.iter().take(ALARMS_SHOWN) {
         picture.line("alarm", &format!("{}: {}", group.label, group.texts.join(" ")));
     }
@@ -117,7 +145,7 @@ pub fn render(report: &Report<'_>, maps: &Maps) -> String {
         };
         picture.y += LINE;
         let number = part.number.map_or_else(String::new, |number| format!(" ({number})"));
-        picture.line("title", &format!("{}{number}", cut(part.name, super::markup::NAME_MAX)));
+        picture.line("title", &format!("{}{number}", cut(part.name, TITLE_MAX)));
         picture.facts(&part.facts);
         let charts = heat_maps(report, maps, mirror, WHOLE);
         if charts.is_empty() {
@@ -148,4 +176,18 @@ pub fn render(report: &Report<'_>, maps: &Maps) -> String {
         escaped(&cut(&number::harmless(report.source), super::markup::NAME_MAX)),
         picture.body
     )
+}
+
+#[cfg(test)]
+mod tests {
+    use super::{LINE_MAX, lines};
+
+    #[test]
+    fn sentences_take_as_many_lines_as_they_need() {
+        assert_eq!(lines("a few words"), ["a few words"]);
+        let long = lines(&format!("{} and {}", "word ".repeat(25).trim_end(), "x".repeat(2 * LINE_MAX + 5)));
+        assert!(long.iter().all(|line| line.chars().count() <= LINE_MAX), "{long:?}");
+        assert_eq!((long.len(), long.last().map(String::as_str)), (5, Some("xxxxx")));
+        assert_eq!(long.concat().matches("word").count(), 25);
+    }
 }

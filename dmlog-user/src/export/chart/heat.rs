@@ -275,9 +275,8 @@ pub fn marks(maps: &MirrorMaps, target: usize, span: Span, losses: &[LostSlot], 
     } else {
         String::new()
     };
-    let per_row =
-        if regions_of_row == 1 { String::new() } else { format!(", {} a row", counted(regions_of_row, "region")) };
+    let per_row = if regions_of_row == 1 { String::new() } else { format!(", {} a row", count(regions_of_row)) };
     let regions = counted(map.region_count, "region");
     let says = format!("Heat map of {} by time and region; {regions}{part}{per_row}.", counted(all, "mark"));
-    Some(plot.finish(format!("Marks by region{which}{part}{per_row}"), says))
+    Some(plot.finish(format!("Marks{which} by region{part}{per_row}"), says))
 }

@@ -145,14 +145,15 @@ impl Plot {
         const SIDE: f64 = 11.0;
         self.legend(0.0, &format!("{what} 1"), |_| String::new());
         self.legend_x -= 8.0;
-        let word = super::number::count(most);
-        self.legend(SIDE * LEVELS as f64, &word, |x| {
+        // One event in every cell has one colour.
+        let (from, word) = if most > 1 { (1, super::number::count(most)) } else { (LEVELS, String::new()) };
+        self.legend(SIDE * (LEVELS + 1 - from) as f64, &word, |x| {
             let step = |level: u64| {
-                let x = x + (level - 1) as f64 * SIDE;
+                let x = x + (level - from) as f64 * SIDE;
                 let y = LEGEND_Y - SIDE / 2.0;
                 format!("<rect class=\"h{level}\" x=\"{x:.1}\" y=\"{y:.1}\" width=\"{SIDE}\" height=\"{SIDE}\"/>")
             };
-            (1..=LEVELS).map(step).collect()
+            (from..=LEVELS).map(step).collect()
         });
     }
 

@@ -10,13 +10,13 @@ use crate::session::maps::LostSlot;
 /// How many regions are dirty over time, and how many are being recovered; `None` if it was never known, or was always none.
 pub fn dirty(occupancy: &OccupancySummary, span: Span, losses: &[LostSlot], size: Size) -> Option<Chart> {
     let lines = [("dirty", &occupancy.dirty_regions), ("recovering", &occupancy.recovering_regions)];
-    series("Dirty regions", &lines, occupancy, span, losses, size)
+    series("Dirty regions over time", &lines, occupancy, span, losses, size)
 }
 
 /// How many regions a crash would leave to copy over time, and how many are not in sync.
 pub fn crash(occupancy: &OccupancySummary, span: Span, losses: &[LostSlot], size: Size) -> Option<Chart> {
     let lines = [("to copy after a crash", &occupancy.resync_regions), ("not in sync", &occupancy.not_in_sync_regions)];
-    series("Cost of a crash", &lines, occupancy, span, losses, size)
+    series("Regions to copy after a crash", &lines, occupancy, span, losses, size)
 }
 
 fn series(
@@ -68,5 +68,5 @@ fn series(
     });
     plot.time(span);
     let says = format!("Regions over time, mean, least and most of each slot; {}.", told.join(", "));
-    Some(plot.finish(format!("{title}, regions"), says))
+    Some(plot.finish(title.to_owned(), says))
 }
