@@ -184,7 +184,7 @@ fn cell(out: &mut String, (begin, end): (f64, f64), (top, height): (f64, f64), l
     const NARROWEST: f64 = 1.0;
     let width = (end - begin).max(NARROWEST);
     out.push_str(&format!(
-        "<rect class=\"h{level}\" x=\"{begin:.2}\" y=\"{top:.2}\" width=\"{width:.2}\" height=\"{height:.2}\">\
+        "<rect class=\"h{level}\" x=\"{begin:.1}\" y=\"{top:.1}\" width=\"{width:.1}\" height=\"{height:.1}\">\
          <title>{}</title></rect>\n",
         escaped(told)
     ));

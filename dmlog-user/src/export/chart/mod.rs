@@ -62,7 +62,7 @@ pub struct Size {
 pub const HALF: Size = Size { width: 480.0, plot: 176.0, columns: 64, rows: 40 };
 
 /// As wide as a page.
-pub const WHOLE: Size = Size { width: 960.0, plot: 240.0, columns: 128, rows: 64 };
+pub const WHOLE: Size = Size { width: 960.0, plot: 240.0, columns: 128, rows: 48 };
 
 /// A chart.
 #[derive(Clone, Debug, PartialEq)]
