@@ -5,8 +5,11 @@ use std::fs;
 use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
 
+use dmlog_user::event::ids::{DurationNs, MonoNs, Region};
 use dmlog_user::event::item::{DecodeFailure, Gap, Item, LossCause};
-use dmlog_user::event::op::{Event, MirrorOp, Op};
+use dmlog_user::event::op::{Event, FlushKind, LogImpl, LogOp, MirrorOp, Op};
+use dmlog_user::export::{Report, TraceEnd, html, markdown, svg};
+use dmlog_user::session::{Session, Settings};
 use dmlog_user::trace::writer::TraceWriter;
 use serde_json::Value;
 
@@ -199,6 +202,44 @@ fn names_are_words_wherever_they_stand() {
     assert_eq!(read_svg["elements"], serde_json::json!(elements));
 }
 
+/// What a fuzzed trace may hold: no number makes a chart larger, or the program stop.
+#[test]
+fn absurd_numbers_stay_on_the_charts() {
+    let mut items = workload(20);
+    let log = |op| Op::Log(LogImpl::Disk, op);
+    let known = items.iter().find_map(|item| if let Item::Event(event) = item { Some(event.clone()) } else { None });
+    let known = known.unwrap();
+    for time in [0, 1, u64::MAX / 2, u64::MAX] {
+        let event =
+            |op, ns| Item::Event(Event { time: MonoNs(time), duration: Some(DurationNs(ns)), op, ..known.clone() });
+        for number in [0, 1 << 40, u64::MAX - 1, u64::MAX] {
+            items.push(event(log(LogOp::MarkRegion { region: Region(number) }), 1));
+            items.push(event(log(LogOp::Flush { kind: Some(FlushKind::Dirtied), result: 0 }), number));
+        }
+        items.push(Item::Gap(Gap { time: MonoNs(time), cpu: None, lost: Some(u64::MAX), cause: LossCause::RingFull }));
+    }
+    let facts = facts();
+    for count in [None, Some(0), Some(1), Some(u64::MAX)] {
+        let mut session = Session::new(Some(&facts), Settings::default()).with_maps();
+        for item in &items {
+            let mut item = item.clone();
+            if let Item::Event(Event { op: Op::Identity(identity), .. }) = &mut item {
+                identity.region_count = count;
+            }
+            session.apply(&item);
+        }
+        let snapshot = session.snapshot(10);
+        let maps = session.maps().unwrap();
+        let report = Report { source: "absurd", facts: &facts, snapshot: &snapshot, end: TraceEnd::Clean };
+        let picture = svg::render(&report, &maps);
+        let marks = snapshot.devices[0].regions.totals.marks;
+        assert!(picture.contains(&format!("Heat map of {marks} marks by time and region")), "{count:?}");
+        for page in [picture, html::render(&report, &maps), markdown::render(&report)] {
+            assert!(page.len() < 400 << 10 && !page.contains("NaN") && !page.contains("inf "), "{count:?}");
+        }
+    }
+}
+
 /// Width of a phone, in CSS pixels.
 const PHONE: u32 = 375;
 
@@ -218,7 +259,7 @@ fn chromium(arguments: &[&str], page: &Path) -> Option<(String, String)> {
     let profile = Path::new(env!("CARGO_TARGET_TMPDIR")).join("chromium");
     let output = Command::new("chromium")
         .args(["--headless=new", "--no-sandbox", "--disable-gpu", "--disable-dev-shm-usage", "--hide-scrollbars"])
-        .args(["--enable-logging=stderr", "--virtual-time-budget=2000"])
+        .args(["--enable-logging=stderr", "--virtual-time-budget=2000", "--timeout=60000"])
         .arg(format!("--user-data-dir={}", profile.display()))
         .args(arguments)
         .arg(format!("file://{}", page.display()))

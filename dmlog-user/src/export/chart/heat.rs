@@ -256,10 +256,10 @@ pub fn marks(maps: &MirrorMaps, target: usize, span: Span, losses: &[LostSlot], 
     let mut cells = String::from("<g class=\"cells\">\n");
     for (begin_x, end_x, from, counts) in columns.places(&plot, span) {
         for (row, number) in (0..).zip(counts).filter(|(_, number)| **number > 0) {
-            let begin = first + row * regions_of_row;
-            let behind = (begin + regions_of_row).min(end);
+            let begin = first.saturating_add(regions_of_row.saturating_mul(row)).min(end);
+            let behind = begin.saturating_add(regions_of_row).min(end);
             let which =
-                if regions_of_row == 1 { format!("region {begin}") } else { format!("regions {begin}-{}", behind - 1) };
+                if regions_of_row == 1 { format!("region {begin}") } else { format!("regions {begin}-{}", behind.saturating_sub(1)) };
             let told = format!("{}, {which}, from {from}", counted(*number, "mark"));
             let top = y_of(behind);
             let height = (y_of(begin) - top).max(1.0);
