@@ -25,7 +25,7 @@ const MARGIN: f64 = 16.0;
 const LINE: f64 = 17.0;
 
 /// Characters of a line of words.
-const LINE_MAX: usize = 110;
+const LINE_MAX: usize = 100;
 
 /// Characters of a name in a title.
 const TITLE_MAX: usize = 60;
@@ -185,9 +185,9 @@ mod tests {
     #[test]
     fn sentences_take_as_many_lines_as_they_need() {
         assert_eq!(lines("a few words"), ["a few words"]);
-        let long = lines(&format!("{} and {}", "word ".repeat(25).trim_end(), "x".repeat(2 * LINE_MAX + 5)));
+        let long = lines(&format!("{} and {}", "word ".repeat(22).trim_end(), "x".repeat(2 * LINE_MAX + 5)));
         assert!(long.iter().all(|line| line.chars().count() <= LINE_MAX), "{long:?}");
         assert_eq!((long.len(), long.last().map(String::as_str)), (5, Some("xxxxx")));
-        assert_eq!(long.concat().matches("word").count(), 25);
+        assert_eq!(long.concat().matches("word").count(), 22);
     }
 }

@@ -258,8 +258,11 @@ pub fn marks(maps: &MirrorMaps, target: usize, span: Span, losses: &[LostSlot], 
         for (row, number) in (0..).zip(counts).filter(|(_, number)| **number > 0) {
             let begin = first.saturating_add(regions_of_row.saturating_mul(row)).min(end);
             let behind = begin.saturating_add(regions_of_row).min(end);
-            let which =
-                if regions_of_row == 1 { format!("region {begin}") } else { format!("regions {begin}-{}", behind.saturating_sub(1)) };
+            let which = if regions_of_row == 1 {
+                format!("region {begin}")
+            } else {
+                format!("regions {begin}-{}", behind.saturating_sub(1))
+            };
             let told = format!("{}, {which}, from {from}", counted(*number, "mark"));
             let top = y_of(behind);
             let height = (y_of(begin) - top).max(1.0);

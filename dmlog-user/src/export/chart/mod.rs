@@ -43,7 +43,7 @@ const TOP: f64 = 28.0;
 const BELOW: f64 = 40.0;
 
 /// About the width of a character.
-const CHARACTER: f64 = 6.6;
+const CHARACTER: f64 = 7.1;
 
 /// How large a chart is, and how many cells it may have.
 #[derive(Clone, Copy, Debug, PartialEq)]
@@ -168,8 +168,9 @@ fn level(count: u64, most: u64) -> u64 {
     if count >= most {
         return LEVELS;
     }
-    let share = (count as f64).ln_1p() / (most as f64).ln_1p();
-    (1..LEVELS).find(|level| share * LEVELS as f64 <= *level as f64).unwrap_or(LEVELS)
+    let share = (count.max(1) as f64).ln() / (most as f64).ln();
+    // Of 1 the first step, of the most the last.
+    (1..LEVELS).find(|level| share * ((LEVELS - 1) as f64) < *level as f64 - 0.5).unwrap_or(LEVELS)
 }
 
 /// Numbers at even distances, as few as make at most `most` of them: steps of 1, 2 or 5 and zeros.
@@ -191,7 +192,7 @@ mod tests {
 
     #[test]
     fn few_and_most_have_the_ends_of_the_scale() {
-        assert_eq!([level(1, 1), level(1, 1_000_000), level(1_000_000, 1_000_000)], [LEVELS, 1, LEVELS]);
+        assert_eq!([level(1, 1), level(1, 2), level(1, 1_000_000), level(9, 9)], [LEVELS, 1, 1, LEVELS]);
         let levels: Vec<u64> = (0..20).map(|power| level(1 << power, 1 << 19)).collect();
         assert!(levels.is_sorted() && levels.contains(&3), "{levels:?}");
     }

@@ -8,7 +8,7 @@ use crate::export::markup::escaped;
 use crate::export::number::{count, counted, duration};
 
 /// Room for the longest name beyond what numbers take.
-const NAMES: f64 = 30.0;
+const NAMES: f64 = 40.0;
 
 /// Room for half of a number at the right.
 const END: f64 = 14.0;

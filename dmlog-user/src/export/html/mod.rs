@@ -243,7 +243,12 @@ impl Page<'_> {
         self.push(&format!("<tr>{line}</tr>\n</thead>\n<tbody>"));
         for row in table.rows() {
             let cells = heads.iter().enumerate().map(|(place, (_, is_number))| {
-                let cell = words(row.get(place).map_or("", String::as_str));
+                let cell = row.get(place).map_or("", String::as_str);
+                // Bars are a picture, which the chart above tells in words.
+                let is_bars = !cell.is_empty() && cell.chars().all(|c| c == ' ' || ('▁'..='█').contains(&c));
+                let cell = words(cell);
+                let cell =
+                    if is_bars { format!("<span class=\"bars\" aria-hidden=\"true\">{cell}</span>") } else { cell };
                 // The first column says what the row is of.
                 if place == 0 && !is_number {
                     format!("<th scope=\"row\">{cell}</th>")
