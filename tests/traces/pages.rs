@@ -5,9 +5,11 @@ use std::fs;
 use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
 
-use dmlog_user::event::ids::{DurationNs, MonoNs, Region};
+use dmlog_user::analysis::heat::MIRRORS_MAX;
+use dmlog_user::event::ids::{DurationNs, LogId, MonoNs, Region};
 use dmlog_user::event::item::{DecodeFailure, Gap, Item, LossCause};
 use dmlog_user::event::op::{Event, FlushKind, LogImpl, LogOp, MirrorOp, Op};
+use dmlog_user::export::svg::MIRRORS_SHOWN;
 use dmlog_user::export::{Report, TraceEnd, html, markdown, svg};
 use dmlog_user::session::{Session, Settings};
 use dmlog_user::trace::writer::TraceWriter;
@@ -200,6 +202,31 @@ fn names_are_words_wherever_they_stand() {
     assert!(gaps[0].as_str().unwrap().contains("78 events missing"), "the gap and the record: {gaps}");
     let elements = ["desc", "g", "path", "rect", "style", "svg", "text", "title"];
     assert_eq!(read_svg["elements"], serde_json::json!(elements));
+}
+
+/// A machine with more mirrors than have heat maps says so, and counts what is on none.
+#[test]
+fn mirrors_beyond_the_limit_are_counted() {
+    let facts = facts();
+    let mut session = Session::new(Some(&facts), Settings::default()).with_maps();
+    for mirror in 1..=u32::try_from(MIRRORS_MAX + 3).unwrap() {
+        for item in workload(1) {
+            let Item::Event(mut event) = item else { continue };
+            event.log = LogId(mirror);
+            if let Op::Identity(identity) = &mut event.op {
+                (identity.name, identity.device.minor) = (format!("vg/lv{mirror}"), mirror);
+            }
+            session.apply(&Item::Event(event));
+        }
+    }
+    let (snapshot, maps) = (session.snapshot(1), session.maps().unwrap());
+    assert_eq!((snapshot.devices.len(), maps.mirrors.len()), (MIRRORS_MAX + 3, MIRRORS_MAX));
+    // A mark, three flushes and a write of each.
+    assert_eq!(maps.events_left_out, 3 * 5);
+    let report = Report { source: "many", facts: &facts, snapshot: &snapshot, end: TraceEnd::Clean };
+    let left_out = MIRRORS_MAX + 3 - MIRRORS_SHOWN;
+    assert!(svg::render(&report, &maps).contains(&format!("{left_out} mirrors without maps")));
+    assert_eq!(html::render(&report, &maps).matches("Charts are of the first 16 mirrors only").count(), left_out);
 }
 
 /// What a fuzzed trace may hold: no number makes a chart larger, or the program stop.

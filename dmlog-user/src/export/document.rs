@@ -205,3 +205,34 @@ impl Document {
         self.blocks.push(Block::Table(table));
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::{Block, Document, Topic};
+    use crate::export::table::Table;
+
+    #[test]
+    fn what_follows_an_alarm_without_a_label_is_of_it() {
+        let mut document = Document::default();
+        document.fact("trace", "a");
+        document.alarm("LOSSES", "two records:");
+        document.fact("", "too short");
+        document.table(Table::default().words("cause"));
+        document.fact("model", "fine");
+        document.fact("", "really");
+        document.blocks.push(Block::Mirror { place: 0, name: "vg/lv".to_owned(), number: None });
+        document.fact("mirror", "core log");
+        document.heading(Topic::Regions, "Regions");
+        document.note("none");
+        let outline = document.outline();
+        assert_eq!(outline.alarms.len(), 1);
+        assert_eq!(
+            (&outline.alarms[0].texts[..], outline.alarms[0].tables.len()),
+            (&["two records:", "too short"][..], 1)
+        );
+        let facts: Vec<_> = outline.facts.iter().map(|group| (group.label, group.texts.len())).collect();
+        assert_eq!(facts, [("trace", 1), ("model", 2)]);
+        let [mirror] = &outline.mirrors[..] else { panic!("one mirror") };
+        assert_eq!((mirror.facts.len(), mirror.sections.len(), mirror.sections[0].blocks.len()), (1, 1, 1));
+    }
+}

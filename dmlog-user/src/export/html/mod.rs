@@ -17,7 +17,7 @@ use super::report::document;
 use super::svg::{MIRRORS_SHOWN, maps_of, span};
 use super::table::Table;
 use crate::analysis::flush::KIND_NAMES;
-use crate::analysis::heat::TARGETS_MAX;
+use crate::analysis::heat::{MIRRORS_MAX, TARGETS_MAX};
 use crate::analysis::latency::LatencySummary;
 use crate::event::facts::{CaptureFacts, Probe};
 use crate::session::maps::{Maps, MirrorMaps};
@@ -175,12 +175,28 @@ impl Page<'_> {
             }
             self.push("</div>");
         }
+        if let Some(limit) = self.limit(section.topic, device).filter(|_| has_charts) {
+            self.push(&format!("<p class=\"note\">{}</p>", words(&limit)));
+        }
         for block in &section.blocks {
             match block {
                 Block::Note(text) => self.push(&format!("<p class=\"note\">{}</p>", words(text))),
                 Block::Table(table) => self.table(table, heading),
                 _ => {}
             }
+        }
+    }
+
+    /// What is on no chart of a topic because there is too much of it.
+    fn limit(&self, topic: Topic, device: &DeviceSnapshot) -> Option<String> {
+        match (topic, maps_of(self.maps, device)) {
+            (Topic::Flushes | Topic::Io, None) if self.maps.events_left_out > 0 => {
+                Some(format!("Heat maps are of the first {MIRRORS_MAX} mirrors to which something happened."))
+            }
+            (Topic::Regions, Some(mirror)) if mirror.marks_beyond_limit > 0 => {
+                Some(format!("{} of further targets are on no map.", counted(mirror.marks_beyond_limit, "mark")))
+            }
+            _ => None,
         }
     }
 
