@@ -308,3 +308,26 @@ fn the_schema_is_printed() {
     let schema: Value = serde_json::from_str(&run.stdout).unwrap();
     assert_eq!(schema["$schema"], "https://json-schema.org/draft/2020-12/schema");
 }
+
+#[test]
+fn a_picture_is_of_what_was_asked_for_and_has_its_name_only_when_it_is_whole() {
+    let folder = folder("export-picture");
+    let trace = file("export-picture.dmlog", &trace(true));
+    let (trace, out) = (trace.to_str().unwrap(), folder.join("map.svg"));
+    let export =
+        |arguments: &[&str]| run(["export", trace, "--to", "svg", "-o", out.to_str().unwrap()].iter().chain(arguments));
+    let unknown = export(&["-d", "vg/other"]);
+    assert_eq!(unknown.code, Some(2), "{unknown:?}");
+    assert_eq!(names(&folder), Vec::<String>::new());
+    let whole = export(&[]);
+    assert_eq!(whole.code, Some(0), "{whole:?}");
+    assert_eq!(names(&folder), ["map.svg"]);
+    let maps = |picture: &str| picture.matches("<g class=\"chart\"").count();
+    let all = fs::read_to_string(&out).unwrap();
+    assert!(all.contains("LOSSES: 20 events missing") && all.contains("events lost"), "{all}");
+    assert_eq!(export(&["-d", "254:9"]).code, Some(0));
+    let one = fs::read_to_string(&out).unwrap();
+    assert!(0 < maps(&one) && maps(&one) < maps(&all), "{} of {}", maps(&one), maps(&all));
+    let piped = run_with_stdin(&["export", "-", "--to", "svg", "-o", "-"], &fs::read(trace).unwrap());
+    assert_eq!((piped.code, maps(&piped.stdout)), (Some(0), maps(&all)));
+}

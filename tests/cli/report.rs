@@ -71,3 +71,15 @@ fn the_page_tells_of_regions_over_time() {
     }
     assert!(!run.stdout.chars().any(|c| c.is_control() && c != '\n'), "{}", run.stdout);
 }
+
+#[test]
+fn pages_are_of_the_mirrors_that_were_asked_for() {
+    for (format, heading) in [("html", "<h2 id=\"mirror-0\">vg/lv"), ("markdown", "### vg/lv (")] {
+        let whole = report("report-page.dmlog", &["--format", format]).stdout;
+        let one = report("report-page-one.dmlog", &["--format", format, "--device", "vg/lv"]).stdout;
+        assert!(one.contains(heading) && whole.contains(heading), "{one}");
+        assert!(whole.contains("254:9") && !one.contains("254:9"), "{format}: the other mirror");
+        let losses = whole.find("20 events missing").unwrap();
+        assert!(losses < whole.find("Linux").unwrap(), "{format}: losses come first");
+    }
+}

@@ -3,7 +3,8 @@
 use std::path::Path;
 
 use dmlog_user::analysis::catalogue::metric;
-use dmlog_user::export::{Report, TraceEnd, json, text};
+use dmlog_user::export::{Report, TraceEnd, html, json, markdown, svg, text};
+use dmlog_user::session::maps::Maps;
 use dmlog_user::session::{Session, Settings};
 use dmlog_user::trace::reader::TraceReader;
 use serde_json::Value;
@@ -21,13 +22,18 @@ fn name(path: &Path) -> String {
 }
 
 fn with_report<T>(path: &Path, render: impl FnOnce(&Report<'_>) -> T) -> T {
+    with_maps(path, |report, _| render(report))
+}
+
+fn with_maps<T>(path: &Path, render: impl FnOnce(&Report<'_>, &Maps) -> T) -> T {
     let mut reader = TraceReader::new(std::fs::File::open(path).unwrap()).unwrap();
     let facts = reader.facts().clone();
-    let mut session = Session::new(Some(&facts), Settings::default());
+    let mut session = Session::new(Some(&facts), Settings::default()).with_maps();
     while reader.next_batch_with(|item| session.apply(&item)).unwrap().is_some() {}
     let snapshot = session.snapshot(TOP);
     let source = name(path);
-    render(&Report { source: &source, facts: &facts, snapshot: &snapshot, end: TraceEnd::Clean })
+    let report = Report { source: &source, facts: &facts, snapshot: &snapshot, end: TraceEnd::Clean };
+    render(&report, &session.maps().unwrap())
 }
 
 /// Without the coverage, which is the capture's and has pages of its own.
@@ -42,6 +48,21 @@ fn reports_of_real_traces_as_text() {
     for path in recordings() {
         insta::assert_snapshot!(format!("{}_as_text", name(&path)), with_report(&path, text::render));
     }
+}
+
+#[test]
+fn reports_of_some_real_traces_as_markdown() {
+    for path in recordings().iter().filter(|path| name(path).ends_with("7_3") || name(path).ends_with("disk-5_10")) {
+        insta::assert_snapshot!(format!("{}_as_markdown", name(path)), with_report(path, markdown::render));
+    }
+}
+
+/// The others have parsers and a browser that look at them.
+#[test]
+fn one_page_and_one_picture() {
+    let path = recordings().into_iter().find(|path| path.ends_with("v1/core-7.3.dmlog")).unwrap();
+    insta::assert_snapshot!("v1_core-7_3_as_html", with_maps(&path, html::render));
+    insta::assert_snapshot!("v1_core-7_3_as_svg", with_maps(&path, svg::render));
 }
 
 #[test]

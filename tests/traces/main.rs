@@ -10,6 +10,7 @@ mod exports;
 mod golden;
 mod hostile;
 mod model;
+mod pages;
 mod perfetto;
 mod pyarrow;
 mod real;

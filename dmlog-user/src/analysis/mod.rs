@@ -1,7 +1,7 @@
 //! L2: numbers out of events.
 //!
 //! One file per question: how often and how long ([`ops`], [`spread`]), flushes by kind ([`flush`]) and the slow ones ([`slow_flush`]), what writes waited for
-//! ([`timeline`], [`io`]), which regions ([`regions`], placed by [`geometry`]), how
+//! ([`timeline`], [`io`]), what happened when ([`heat`]), which regions ([`regions`], placed by [`geometry`]), how
 //! many of them are dirty and what a crash would cost ([`occupancy`], [`over_time`]), for how long ([`churn`]), who ([`processes`]), recovery
 //! ([`recovery`]), what failed (`outcome`, [`failures`]), the log daemon ([`consults`]), what is missing ([`losses`]), other settings ([`whatif`]).
 //!
@@ -16,6 +16,7 @@ pub mod consults;
 pub mod failures;
 pub mod flush;
 pub mod geometry;
+pub mod heat;
 pub mod io;
 pub mod latency;
 pub mod losses;

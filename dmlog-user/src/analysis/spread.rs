@@ -59,6 +59,18 @@ impl Spread {
         step.checked_sub(self.first).and_then(|place| self.counts.get(place)).copied().unwrap_or(0)
     }
 
+    /// Adds another one.
+    pub fn merge(&mut self, other: &Self) {
+        for (step, count) in other.steps() {
+            self.add(step, count);
+        }
+    }
+
+    /// How many there are.
+    pub fn total(&self) -> u64 {
+        self.steps().map(|(_, count)| count).sum()
+    }
+
     /// What has come since an earlier spread of the same durations.
     #[must_use]
     pub fn since(&self, earlier: &Self) -> Self {
@@ -75,7 +87,7 @@ impl Spread {
 
     /// The step that so many of a hundred durations, in rising order, do not exceed, by nearest rank; `None` without any.
     pub fn percentile(&self, rank: u64) -> Option<usize> {
-        let all: u64 = self.steps().map(|(_, count)| count).sum();
+        let all = self.total();
         let wanted = (all.saturating_mul(rank)).div_ceil(100).max(1);
         let mut seen = 0;
         self.steps()

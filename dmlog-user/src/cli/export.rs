@@ -12,8 +12,9 @@ use super::exit::{Exit, Failure};
 use super::interrupt::Interrupt;
 use super::output::Output;
 use super::progress::Progress;
+use super::report::{moment, select};
 use super::selection::{Devices, Selection};
-use super::trace_file::{Source, TraceFile, TraceTime};
+use super::trace_file::{Source, TraceFile, TraceTime, end_of};
 use crate::export::csv::Csv;
 use crate::export::jsonl::JsonLines;
 #[cfg(feature = "parquet")]
@@ -22,6 +23,9 @@ use crate::export::parquet::ParquetFile;
 use crate::export::parquet::dataset::Dataset;
 use crate::export::perfetto::Perfetto;
 use crate::export::sink::ItemSink;
+use crate::export::{Report, svg};
+use crate::session::snapshot::TOP_DEFAULT;
+use crate::session::{Session, Settings};
 use crate::trace::reader::{Tail, TraceReader};
 
 /// Arguments of `dmlog-top export`.
@@ -61,6 +65,8 @@ enum Format {
     /// An Apache Parquet file, one row an event
     #[cfg(feature = "parquet")]
     Parquet,
+    /// One picture: heat maps of flushes, writes and marks over time
+    Svg,
 }
 
 /// Runs the command.
@@ -81,23 +87,27 @@ pub fn run(args: &Args) -> Result<Exit, Failure> {
     if args.dataset.is_some() {
         add_to_dataset(&mut export, args.to)?;
     } else {
-        write_file(&mut export, args.to)?;
+        write_file(&mut export, args)?;
     }
-    if let Tail::Torn { bytes } = export.reader.tail() {
-        let name = export.file.name();
+    tell_torn(&export.file, &export.reader);
+    Ok(Exit::Done)
+}
+
+fn tell_torn(file: &TraceFile, reader: &TraceReader<Source>) {
+    if let Tail::Torn { bytes } = reader.tail() {
+        let name = file.name();
         let _ = writeln!(
             io::stderr(),
             "dmlog-top: `{name}` was not ended by its recorder; {bytes} bytes behind the last seal cannot be read"
         );
     }
-    Ok(Exit::Done)
 }
 
 /// Writes one file, or to stdout.
-fn write_file(export: &mut Export<'_>, to: Format) -> Result<(), Failure> {
+fn write_file(export: &mut Export<'_>, args: &Args) -> Result<(), Failure> {
     let target = export.output;
     let output = Output::open(target).map_err(|error| write_failure(target, error))?;
-    let output = match to {
+    let output = match args.to {
         Format::Csv => export.write(Csv::new(output))?,
         Format::Jsonl => export.write(JsonLines::new(output))?,
         Format::Perfetto => {
@@ -109,6 +119,7 @@ fn write_file(export: &mut Export<'_>, to: Format) -> Result<(), Failure> {
             let sink = ParquetFile::new(output, export.reader.facts());
             export.write(sink.map_err(|error| write_failure(target, error))?)?
         }
+        Format::Svg => export.picture(args, output)?,
     };
     output.commit().map_err(|error| write_failure(target, error))
 }
@@ -148,6 +159,28 @@ struct Export<'a> {
 }
 
 impl Export<'_> {
+    /// Writes heat maps: what the report counts of the whole time that was asked for, over time.
+    fn picture(&mut self, args: &Args, mut output: Output) -> Result<Output, Failure> {
+        let Self { file, reader, interrupt, progress, .. } = self;
+        let settings = Settings { since: args.since.map(moment), until: args.until.map(moment) };
+        let mut session = Session::new(Some(reader.facts()), settings).with_maps();
+        while let Some(batch) =
+            reader.next_batch_rows(|row| session.apply_row(row)).map_err(|error| file.failure(error))?
+        {
+            if interrupt.is_set() {
+                return Err(interrupted(self.output));
+            }
+            progress.at(batch.bytes.end);
+        }
+        let mut snapshot = session.snapshot(TOP_DEFAULT);
+        select(&mut snapshot, &args.devices, file)?;
+        let (source, facts) = (file.name(), reader.facts());
+        let report = Report { source: &source, facts, snapshot: &snapshot, end: end_of(reader) };
+        let picture = svg::render(&report, &session.maps().unwrap_or_default());
+        output.write_all(picture.as_bytes()).map_err(|error| write_failure(self.output, error))?;
+        Ok(output)
+    }
+
     /// Hands everything that was asked for to a format.
     fn write<S: ItemSink>(&mut self, mut sink: S) -> Result<S::Out, Failure> {
         let clock_start = self.reader.facts().clock.monotonic_ns;
@@ -165,10 +198,7 @@ impl Export<'_> {
             });
             written.map_err(|error| write_failure(self.output, error))?;
             if self.interrupt.is_set() {
-                return Err(io_failure(anyhow::anyhow!(
-                    "interrupted; `{}` was not written",
-                    TraceFile::from(self.output).name()
-                )));
+                return Err(interrupted(self.output));
             }
             match batch.map_err(|error| self.file.failure(error))? {
                 Some(batch) => self.progress.at(batch.bytes.end),
@@ -176,6 +206,10 @@ impl Export<'_> {
             }
         }
     }
+}
+
+fn interrupted(output: &Path) -> Failure {
+    io_failure(anyhow::anyhow!("interrupted; `{}` was not written", TraceFile::from(output).name()))
 }
 
 fn io_failure(error: anyhow::Error) -> Failure {

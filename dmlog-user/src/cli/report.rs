@@ -1,4 +1,4 @@
-//! `dmlog-top report`: a trace as one page, or as JSON.
+//! `dmlog-top report`: a trace as one page for a terminal, a ticket or a browser, or as JSON.
 
 use std::io::{Write, stdout};
 use std::path::PathBuf;
@@ -11,7 +11,8 @@ use crate::analysis::slow_flush::SLOWEST_MAX;
 use crate::event::facts::CaptureFacts;
 use crate::event::ids::DurationNs;
 use crate::event::text::quote::quote;
-use crate::export::{Report, TraceEnd, json, text};
+use crate::export::{Report, TraceEnd, html, json, markdown, text};
+use crate::session::maps::Maps;
 use crate::session::snapshot::{Snapshot, TOP_DEFAULT};
 use crate::session::window::Moment;
 use crate::session::{Session, Settings};
@@ -22,7 +23,7 @@ pub struct Args {
     /// Trace to summarise; `-` is stdin
     #[arg(value_name = "FILE")]
     file: PathBuf,
-    /// A page for people, or one JSON object for programs
+    /// What to make of it
     #[arg(long, value_enum, default_value_t = Format::Text)]
     format: Format,
     /// Only from this time: `1.5s` or `250ms` from the start, or monotonic seconds as `print` shows them
@@ -41,8 +42,14 @@ pub struct Args {
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq, clap::ValueEnum)]
 enum Format {
+    /// A page for a terminal
     Text,
+    /// One JSON object for programs
     Json,
+    /// Tables for a ticket
+    Markdown,
+    /// A page for a browser, with charts; it fetches nothing
+    Html,
 }
 
 /// Runs the command.
@@ -53,12 +60,14 @@ enum Format {
 pub fn run(args: &Args) -> Result<Exit, Failure> {
     let settings = Settings { since: args.since.map(moment), until: args.until.map(moment) };
     let file = TraceFile::from(args.file.as_path());
-    let Fold { facts, mut snapshot, end } = fold(&file, settings, args.top)?;
+    let Fold { facts, mut snapshot, maps, end } = fold(&file, settings, args)?;
     select(&mut snapshot, &args.devices, &file)?;
     let report = Report { source: &file.name(), facts: &facts, snapshot: &snapshot, end };
     let bytes = match args.format {
         Format::Text => text::render(&report).into_bytes(),
         Format::Json => json::render(&report).map_err(|error| Failure::new(Exit::Io, error))?,
+        Format::Markdown => markdown::render(&report).into_bytes(),
+        Format::Html => html::render(&report, &maps.unwrap_or_default()).into_bytes(),
     };
     let mut out = stdout().lock();
     let written = out.write_all(&bytes).and_then(|()| out.flush());
@@ -66,7 +75,7 @@ pub fn run(args: &Args) -> Result<Exit, Failure> {
     Ok(Exit::Done)
 }
 
-fn moment(time: TraceTime) -> Moment {
+pub(super) fn moment(time: TraceTime) -> Moment {
     match time {
         TraceTime::FromStart(ns) => Moment::FromStart(DurationNs(ns)),
         TraceTime::At(time) => Moment::At(time),
@@ -77,18 +86,23 @@ fn moment(time: TraceTime) -> Moment {
 struct Fold {
     facts: CaptureFacts,
     snapshot: Snapshot,
+    /// Where the format has charts.
+    maps: Option<Maps>,
     end: TraceEnd,
 }
 
-fn fold(file: &TraceFile, settings: Settings, top: usize) -> Result<Fold, Failure> {
+fn fold(file: &TraceFile, settings: Settings, args: &Args) -> Result<Fold, Failure> {
     let mut reader = file.open_for("report")?;
     let mut session = Session::new(Some(reader.facts()), settings);
+    if args.format == Format::Html {
+        session = session.with_maps();
+    }
     let end = file.read_rows(&mut reader, |row| session.apply_row(row))?;
-    Ok(Fold { facts: reader.facts().clone(), snapshot: session.snapshot(top), end })
+    Ok(Fold { facts: reader.facts().clone(), snapshot: session.snapshot(args.top), maps: session.maps(), end })
 }
 
 /// Keeps the devices that were asked for.
-fn select(snapshot: &mut Snapshot, wanted: &[String], file: &TraceFile) -> Result<(), Failure> {
+pub(super) fn select(snapshot: &mut Snapshot, wanted: &[String], file: &TraceFile) -> Result<(), Failure> {
     if wanted.is_empty() {
         return Ok(());
     }

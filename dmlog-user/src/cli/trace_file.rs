@@ -133,7 +133,7 @@ impl Read for Watched {
 }
 
 /// How a trace ends that was read as far as it goes.
-fn end_of(reader: &TraceReader<Source>) -> TraceEnd {
+pub(super) fn end_of(reader: &TraceReader<Source>) -> TraceEnd {
     match reader.tail() {
         Tail::Torn { bytes } => TraceEnd::Torn { bytes },
         Tail::Clean | Tail::NotReached => TraceEnd::Clean,

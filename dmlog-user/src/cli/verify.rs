@@ -16,8 +16,10 @@ use super::trace_file::TraceFile;
 use crate::event::ids::MonoNs;
 use crate::event::item::{Gap, Item, LossCause};
 use crate::event::text::{cause_name, push_time};
+use crate::export::document::Document;
 use crate::export::number::harmless;
-use crate::export::text::model;
+use crate::export::report::model;
+use crate::export::text;
 use crate::session::snapshot::{Snapshot, TOP_DEFAULT};
 use crate::session::{Session, Settings};
 use crate::trace::error::TraceError;
@@ -81,7 +83,9 @@ fn render_model(snapshot: &Snapshot, out: &mut String) {
     for device in &snapshot.devices {
         if !device.comparisons.is_empty() {
             out.push_str(&format!("\n{}", harmless(&device.name)));
-            model::comparisons(&device.comparisons, out);
+            let mut page = Document::default();
+            model::comparisons(&device.comparisons, &mut page);
+            out.push_str(&text::of(&page));
         }
     }
     for found in &summary.differences {

@@ -6,17 +6,24 @@
 use crate::event::facts::CaptureFacts;
 use crate::session::snapshot::Snapshot;
 
+pub mod chart;
 pub mod coverage;
 pub mod csv;
+pub mod document;
+pub mod html;
 pub mod inspection;
 pub mod json;
 pub mod jsonl;
+pub mod markdown;
+pub mod markup;
 pub mod number;
 #[cfg(feature = "parquet")]
 pub mod parquet;
 pub mod perfetto;
+pub mod report;
 pub mod schema;
 pub mod sink;
+pub mod svg;
 pub mod table;
 pub mod text;
 pub mod whatif;

@@ -1,4 +1,4 @@
-//! Tables for a terminal: columns as wide as their content, and no line wider than [`WIDTH`].
+//! Tables, and how they look on a terminal: columns as wide as their content, and no line wider than [`WIDTH`].
 
 use crate::analysis::catalogue::Metric;
 
@@ -58,6 +58,16 @@ impl Table {
     pub fn row(&mut self, cells: Vec<String>) {
         debug_assert!(cells.len() <= self.heads.len(), "a row has no more cells than there are columns");
         self.rows.push(cells);
+    }
+
+    /// Heads of the columns, and whether they hold numbers.
+    pub fn heads(&self) -> impl Iterator<Item = (&'static str, bool)> {
+        self.heads.iter().map(|(head, align)| (*head, *align == Align::Right))
+    }
+
+    /// The rows; cells that are missing at their end are empty.
+    pub fn rows(&self) -> &[Vec<String>] {
+        &self.rows
     }
 
     /// Whether there is no row.

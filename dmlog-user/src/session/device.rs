@@ -5,6 +5,7 @@ use crate::analysis::consults::Consults;
 use crate::analysis::failures::Failures;
 use crate::analysis::flush::{Carried, FlushSeen, Flushes};
 use crate::analysis::geometry::Geometry;
+use crate::analysis::heat::Heat;
 use crate::analysis::io::Io as IoCounters;
 use crate::analysis::occupancy::{LogOccupancy, Occupancy, TargetOccupancy};
 use crate::analysis::ops::Ops;
@@ -73,6 +74,8 @@ pub struct Device {
     pub(super) comparisons: Tally,
     pub(super) occupancy: Occupancy,
     pub(super) churn: Churn,
+    /// What happened when, where somebody asks for it.
+    pub(super) heat: Option<Box<Heat>>,
 }
 
 /// How long the flush of the legs took that was part of this flush of the log.
@@ -113,6 +116,7 @@ impl Device {
             comparisons: Tally::default(),
             occupancy: Occupancy::default(),
             churn: Churn::default(),
+            heat: None,
         }
     }
 
@@ -233,6 +237,7 @@ impl Device {
             // Of a log that was not identified nothing is told.
             occupancy: _,
             churn,
+            heat,
         } = other;
         let place = self.place_target(Geometry::of(identity), None);
         let numbers = self.processes.absorb(&processes);
@@ -254,6 +259,9 @@ impl Device {
         self.consults.absorb(&consults);
         self.comparisons.absorb(&comparisons);
         self.churn.absorb(&churn);
+        if let Some(heat) = heat {
+            self.heat.get_or_insert_default().absorb(*heat, place);
+        }
     }
 
     /// An operation of one of its logs.

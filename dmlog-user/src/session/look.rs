@@ -265,7 +265,7 @@ fn shown_target(device: &Device) -> usize {
     largest.map_or(0, |(place, _)| place)
 }
 
-fn count_of(device: &Device, target: usize) -> u64 {
+pub(super) fn count_of(device: &Device, target: usize) -> u64 {
     let Some(target) = device.targets().get(target) else { return 0 };
     let seen = || target.regions.rows().map(|row| row.region.saturating_add(1)).max();
     target.geometry.region_count.or_else(seen).unwrap_or(0)

@@ -29,6 +29,7 @@ use crate::event::op::{Bio, FlushKind, Identity, IoKind, Op};
 
 use self::device::Device;
 use self::logs::{LegFlush, LogState, Logs, UNKNOWN_DEVICE};
+use self::maps::MapsAsked;
 use self::model::Models;
 use self::model::rules::Rules;
 use self::window::{Moment, Phase, Window};
@@ -38,6 +39,7 @@ pub mod device;
 pub mod difference;
 pub mod logs;
 pub mod look;
+pub mod maps;
 pub mod model;
 pub mod packed;
 pub mod snapshot;
@@ -65,6 +67,8 @@ pub struct Session {
     losses: Losses,
     /// `None` if nobody asks what they say.
     models: Option<Box<Models>>,
+    /// `None` if nobody asks for heat maps.
+    maps: Option<Box<MapsAsked>>,
     events_outside: u64,
 }
 
@@ -80,6 +84,7 @@ impl Session {
             outstanding: Outstanding::default(),
             losses: Losses::default(),
             models: Some(Box::new(Models::new(facts, Rules::Kernel))),
+            maps: None,
             events_outside: 0,
         }
     }
@@ -88,6 +93,13 @@ impl Session {
     #[must_use]
     pub fn without_models(mut self) -> Self {
         self.models = None;
+        self
+    }
+
+    /// The same with what heat maps are made of, which [`maps`](Self::maps) tells.
+    #[must_use]
+    pub fn with_maps(mut self) -> Self {
+        self.maps = Some(Box::default());
         self
     }
 
@@ -134,11 +146,17 @@ impl Session {
             Item::Gap(gap) => {
                 if self.window.see(gap.time, gap.time) == Phase::Inside {
                     self.losses.gap(gap);
+                    if let Some(maps) = &mut self.maps {
+                        maps.lose(gap.time, gap.lost);
+                    }
                 }
             }
             Item::DecodeError(failure) => {
                 if self.window.see(failure.time, failure.time) == Phase::Inside {
                     self.losses.decode_error(failure);
+                    if let Some(maps) = &mut self.maps {
+                        maps.lose(failure.time, Some(1));
+                    }
                 }
             }
         }
@@ -192,9 +210,14 @@ impl Session {
     /// What an event changes beside the counters that all have. Half of the events are only counted.
     #[inline(never)]
     fn change(&mut self, call: &Call, inside: bool) {
-        let Self { logs, devices, outstanding, .. } = self;
+        let Self { logs, devices, outstanding, maps, .. } = self;
         let log = logs.state(call.log, devices);
         let device = &mut devices[log.device as usize];
+        if let Some(maps) = maps
+            && inside
+        {
+            maps.change(call, device, log.target);
+        }
         match u16::from(call.code) {
             kind::MARK_REGION
             | kind::CLEAR_REGION
@@ -290,6 +313,11 @@ impl Session {
             return;
         };
         let latency_ns = call.duration_ns().unwrap_or_else(|| call.time.0.saturating_sub(pending.entered.0));
+        if let Some(maps) = &mut self.maps
+            && pending.kind == IoKind::Write
+        {
+            maps.write(&mut self.devices[pending.device as usize], call.time, latency_ns);
+        }
         self.devices[pending.device as usize].end(&pending, call.time, latency_ns, call.result_i32());
     }
 

@@ -49,6 +49,9 @@ pub(crate) const READERS: [Package; 1] = [Package { name: "python3-venv", progra
 /// Programs that read what we write, in tests: `java` runs Spark.
 pub(crate) const READER_PROGRAMS: [Package; 1] = [Package { name: "default-jre-headless", program: "java" }];
 
+/// What looks at the pages that reports are.
+pub(crate) const BROWSER: [Package; 1] = [Package { name: "chromium", program: "chromium" }];
+
 impl Package {
     /// True when its program is not on this machine.
     pub(crate) fn is_missing(&self) -> bool {
@@ -118,7 +121,7 @@ fn by_hand(packages: &[Package]) -> String {
 
 #[cfg(test)]
 mod tests {
-    use super::{COMPILER, GUEST, LINKER, PEERS, by_hand, names};
+    use super::{BROWSER, COMPILER, GUEST, LINKER, PEERS, by_hand, names};
 
     #[test]
     fn without_debian_every_missing_thing_is_named() {
@@ -131,7 +134,7 @@ mod tests {
 
     #[test]
     fn package_names_are_exact() {
-        for name in names(&[COMPILER.as_slice(), &LINKER, &GUEST, &PEERS].concat()) {
+        for name in names(&[COMPILER.as_slice(), &LINKER, &GUEST, &PEERS, &BROWSER].concat()) {
             assert!(name.chars().all(|c| c.is_ascii_alphanumeric() || c == '-'), "`{name}` looks like a pattern");
         }
     }

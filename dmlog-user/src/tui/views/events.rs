@@ -2,7 +2,7 @@
 
 use super::Context;
 use crate::export::number::moment;
-use crate::export::text::model::answers;
+use crate::export::report::model::answers;
 use crate::session::difference::DifferenceSnapshot;
 use crate::tui::grid::{Cell, Grid, number, words};
 use crate::tui::page::Page;

@@ -2,7 +2,7 @@
 
 use super::{Context, facts};
 use crate::export::number::{bytes, count, counted, duration, harmless, moment, per_s, ratio};
-use crate::export::text::model::verdict;
+use crate::export::report::model::verdict;
 use crate::session::snapshot::DeviceSnapshot;
 use crate::tui::grid::{Cell, Grid, number, words};
 use crate::tui::history::Series;

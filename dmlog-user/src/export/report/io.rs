@@ -1,6 +1,6 @@
 //! The part of one mirror that is about reads and writes, and who made them.
 
-use super::device::{PERCENTILES, heading, percentiles};
+use super::device::{PERCENTILES, percentiles};
 use crate::analysis::catalogue::{
     BYTES, BYTES_RATE, COUNT, ERRORS, LATENCY_MAX, LATENCY_P50, LATENCY_P99, LEGS_SHARE, OWN_FLUSH_SHARE, PASS_SHARE,
     RATE, READ_BYTES, READS, TGID, WRITE_BYTES, WRITES,
@@ -9,17 +9,18 @@ use crate::analysis::io::IoSummary;
 use crate::analysis::latency::LatencySummary;
 use crate::analysis::processes::{ProcessSummary, ProcessTable};
 use crate::event::facts::CaptureFacts;
+use crate::export::document::{Document, Topic};
 use crate::export::number::{bytes, bytes_per_s, count, counted, duration, harmless, per_s, ratio};
-use crate::export::table::{MISSING, Table, note};
+use crate::export::table::{MISSING, Table};
 
-pub(super) fn render(io: &IoSummary, facts: &CaptureFacts, out: &mut String) {
+pub(super) fn add(io: &IoSummary, facts: &CaptureFacts, out: &mut Document) {
     if io.kinds.is_empty() {
         if !facts.coverage.is_empty() && !facts.io {
-            heading("Reads and writes were not recorded (--no-io)", out);
+            out.heading(Topic::Io, "Reads and writes were not recorded (--no-io)");
         }
         return;
     }
-    heading("Reads and writes, from entry to end as their submitter sees it", out);
+    out.heading(Topic::Io, "Reads and writes, from entry to end as their submitter sees it");
     let mut table =
         Table::default().words("kind").numbers(&[COUNT, RATE, BYTES, BYTES_RATE, ERRORS]).numbers(&PERCENTILES);
     for kind in &io.kinds {
@@ -34,23 +35,20 @@ pub(super) fn render(io: &IoSummary, facts: &CaptureFacts, out: &mut String) {
         row.append(&mut percentiles(kind.latency.as_ref()));
         table.row(row);
     }
-    table.render(out);
+    out.table(table);
     write_wait(io, out);
     under_way(io, out);
 }
 
-fn write_wait(io: &IoSummary, out: &mut String) {
+fn write_wait(io: &IoSummary, out: &mut Document) {
     let wait = &io.write_wait;
     if let Some(share) = wait.dirtied_flush_wait_ratio {
-        note(
-            &format!(
-                "{} of the writes' latency was spent waiting for dirtied flushes ({} of {} writes waited)",
-                ratio(share),
-                count(wait.writes_that_waited),
-                count(wait.writes),
-            ),
-            out,
-        );
+        out.note(format!(
+            "{} of the writes' latency was spent waiting for dirtied flushes ({} of {} writes waited)",
+            ratio(share),
+            count(wait.writes_that_waited),
+            count(wait.writes),
+        ));
     }
     if let (Some(pass), Some(flush), Some(legs)) = (wait.pass_wait_ratio, wait.flush_wait_ratio, wait.legs_ratio) {
         let mut table = Table::default().words("waiting for").words("share").numbers(&PERCENTILES);
@@ -60,57 +58,51 @@ fn write_wait(io: &IoSummary, out: &mut String) {
             row.append(&mut percentiles(Some(&part.latency)));
             table.row(row);
         }
-        heading("Where the time of the writes went", out);
-        table.render(out);
+        out.heading(Topic::Other, "Where the time of the writes went");
+        out.table(table);
         if wait.writes_split < wait.writes {
             let (split, writes) = (count(wait.writes_split), count(wait.writes));
-            note(&format!("that split is of the {split} writes of {writes} whose pass and flush were seen"), out);
+            out.note(format!("that split is of the {split} writes of {writes} whose pass and flush were seen"));
         }
     }
     if wait.writes_delayed_by_recovery > 0 {
-        note(
-            &format!(
-                "{} writes waited for the recovery of their region, {} together",
-                count(wait.writes_delayed_by_recovery),
-                duration(wait.recovery_delay_ns),
-            ),
-            out,
-        );
+        out.note(format!(
+            "{} writes waited for the recovery of their region, {} together",
+            count(wait.writes_delayed_by_recovery),
+            duration(wait.recovery_delay_ns),
+        ));
     }
     if wait.writes_not_explained > 0 {
         let writes = count(wait.writes_not_explained);
-        note(&format!("{writes} writes took longer than flushes are remembered: not in these shares"), out);
+        out.note(format!("{writes} writes took longer than flushes are remembered: not in these shares"));
     }
 }
 
-fn under_way(io: &IoSummary, out: &mut String) {
+fn under_way(io: &IoSummary, out: &mut Document) {
     let under_way = &io.under_way;
     if let Some(oldest_ns) = under_way.oldest_under_way_ns {
-        note(
-            &format!(
-                "{} and {} had not ended, the oldest after {}",
-                counted(under_way.writes_under_way, "write"),
-                counted(under_way.reads_under_way, "read"),
-                duration(oldest_ns),
-            ),
-            out,
-        );
+        out.note(format!(
+            "{} and {} had not ended, the oldest after {}",
+            counted(under_way.writes_under_way, "write"),
+            counted(under_way.reads_under_way, "read"),
+            duration(oldest_ns),
+        ));
     }
     if io.ends_without_entry > 0 {
         let ends = counted(io.ends_without_entry, "bio");
-        note(&format!("{ends} ended whose entry was not seen"), out);
+        out.note(format!("{ends} ended whose entry was not seen"));
     }
     if io.writes_without_region > 0 {
         let writes = counted(io.writes_without_region, "write");
-        note(&format!("{writes} could not be placed in a region: its size is not known"), out);
+        out.note(format!("{writes} could not be placed in a region: its size is not known"));
     }
 }
 
-pub(super) fn processes(processes: &ProcessTable, out: &mut String) {
+pub(super) fn processes(processes: &ProcessTable, out: &mut Document) {
     if processes.rows.is_empty() {
         return;
     }
-    heading("Processes that read and wrote, with the latency of their writes", out);
+    out.heading(Topic::Other, "Processes that read and wrote, with the latency of their writes");
     let mut table = Table::default().words("command").number(TGID);
     table = table.numbers(&[WRITES, WRITE_BYTES, READS, READ_BYTES, LATENCY_P50, LATENCY_P99, LATENCY_MAX]);
     let mut row = |name: String, tgid: String, process: &ProcessSummary| {
@@ -135,5 +127,5 @@ pub(super) fn processes(processes: &ProcessTable, out: &mut String) {
     if let Some(other) = &processes.other {
         row("(others)".to_owned(), MISSING.to_owned(), other);
     }
-    table.render(out);
+    out.table(table);
 }

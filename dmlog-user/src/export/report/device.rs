@@ -9,12 +9,10 @@ use crate::analysis::failures::FailureSummary;
 use crate::analysis::latency::LatencySummary;
 use crate::analysis::ops::OpTable;
 use crate::event::facts::CaptureFacts;
-use crate::export::number::{bytes, count, counted, duration, error, harmless, moment, per_s, shortened};
-use crate::export::table::{MISSING, Table, WIDTH, note, paragraph};
+use crate::export::document::{Block, Document, Topic};
+use crate::export::number::{bytes, count, counted, duration, error, harmless, moment, per_s};
+use crate::export::table::{MISSING, Table};
 use crate::session::snapshot::{DeviceSnapshot, TargetSnapshot};
-
-/// Characters of a device name in its title; device-mapper allows 127 bytes.
-const NAME_SHOWN: usize = 60;
 
 /// Targets of one device that get a line each.
 const TARGETS_SHOWN: usize = 4;
@@ -25,11 +23,11 @@ const REGIONS_SHOWN: usize = 4;
 pub(super) const PERCENTILES: [Metric; 5] = [LATENCY_P50, LATENCY_P90, LATENCY_P99, LATENCY_P999, LATENCY_MAX];
 
 /// Appends everything about one mirror.
-pub(super) fn render(device: &DeviceSnapshot, facts: &CaptureFacts, out: &mut String) {
-    title(device, out);
+pub(super) fn add(place: usize, device: &DeviceSnapshot, facts: &CaptureFacts, out: &mut Document) {
+    title(place, device, out);
     description(device, out);
     failures(&device.failures, out);
-    io::render(&device.io, facts, out);
+    io::add(&device.io, facts, out);
     log::flushes(&device.flush, out);
     regions::regions(&device.regions, &device.churn, out);
     regions::over_time(device, out);
@@ -40,14 +38,11 @@ pub(super) fn render(device: &DeviceSnapshot, facts: &CaptureFacts, out: &mut St
     model::comparisons(&device.comparisons, out);
 }
 
-fn title(device: &DeviceSnapshot, out: &mut String) {
-    let name = shortened(&harmless(&device.name), NAME_SHOWN);
-    let number = device.device.as_deref().map_or_else(String::new, |number| format!(" ({number})"));
-    let rule = "═".repeat(WIDTH.saturating_sub(name.chars().count() + number.chars().count() + 5));
-    out.extend(["\n══ ", &name, &number, " ", &rule, "\n"]);
+fn title(place: usize, device: &DeviceSnapshot, out: &mut Document) {
+    out.blocks.push(Block::Mirror { place, name: harmless(&device.name), number: device.device.clone() });
 }
 
-fn description(device: &DeviceSnapshot, out: &mut String) {
+fn description(device: &DeviceSnapshot, out: &mut Document) {
     let mut parts = Vec::new();
     let log_type =
         device.log_type.as_deref().map_or_else(|| "log of unknown type".to_owned(), |t| format!("{} log", harmless(t)));
@@ -62,13 +57,13 @@ fn description(device: &DeviceSnapshot, out: &mut String) {
         parts.push(format!("{} tables seen", count(device.log_instances)));
     }
     parts.push(counted(device.events, "event"));
-    paragraph("mirror", &parts.join(", "), out);
+    out.fact("mirror", parts.join(", "));
     let many = device.targets.len() > 1;
     for target in device.targets.iter().take(TARGETS_SHOWN) {
-        paragraph("regions", &target_line(target, many), out);
+        out.fact("regions", target_line(target, many));
     }
     if device.targets.len() > TARGETS_SHOWN {
-        paragraph("", &format!("and {} more targets", device.targets.len() - TARGETS_SHOWN), out);
+        out.fact("", format!("and {} more targets", device.targets.len() - TARGETS_SHOWN));
     }
 }
 
@@ -105,15 +100,11 @@ fn target_line(target: &TargetSnapshot, many: bool) -> String {
     parts.join(", ")
 }
 
-pub(super) fn heading(text: &str, out: &mut String) {
-    out.extend(["\n", text, "\n"]);
-}
-
-fn failures(failures: &FailureSummary, out: &mut String) {
+fn failures(failures: &FailureSummary, out: &mut Document) {
     if failures.kinds.is_empty() {
         return;
     }
-    heading("FAILURES", out);
+    out.heading(Topic::Failures, "FAILURES");
     let mut table = Table::default().number(COUNT).numbers(&[FIRST_TIME, LAST_TIME, LAST_ERROR]).words("what");
     let mut kinds: Vec<_> = failures.kinds.iter().collect();
     kinds.sort_by_key(|kind| kind.first_ns);
@@ -122,17 +113,17 @@ fn failures(failures: &FailureSummary, out: &mut String) {
         let meaning = kind.meaning.to_owned();
         table.row(vec![count(kind.count), moment(kind.first_ns), moment(kind.last_ns), error, meaning]);
     }
-    table.render(out);
+    out.table(table);
     if !failures.failed_legs.is_empty() {
         let legs: Vec<String> = failures
             .failed_legs
             .iter()
             .map(|leg| format!("leg {} ({})", leg.leg, counted(leg.count, "time")))
             .collect();
-        note(&format!("failed: {}", legs.join(", ")), out);
+        out.note(format!("failed: {}", legs.join(", ")));
     }
     if !failures.out_of_sync_regions.is_empty() {
-        note(&format!("first regions set out of sync: {}", list(&failures.out_of_sync_regions)), out);
+        out.note(format!("first regions set out of sync: {}", list(&failures.out_of_sync_regions)));
     }
 }
 
@@ -153,11 +144,11 @@ pub(super) fn percentiles(latency: Option<&LatencySummary>) -> Vec<String> {
     [latency_ns_p50, latency_ns_p90, latency_ns_p99, latency_ns_p999, latency_ns_max].map(duration).into()
 }
 
-fn operations(ops: &OpTable, out: &mut String) {
+fn operations(ops: &OpTable, out: &mut Document) {
     if ops.rows.is_empty() {
         return;
     }
-    heading("All operations", out);
+    out.heading(Topic::Other, "All operations");
     let mut table = Table::default().words("operation").numbers(&[COUNT, RATE, ERRORS]).numbers(&PERCENTILES);
     let mut clamped = 0;
     for op in &ops.rows {
@@ -166,9 +157,9 @@ fn operations(ops: &OpTable, out: &mut String) {
         row.append(&mut percentiles(op.latency.as_ref()));
         table.row(row);
     }
-    table.render(out);
+    out.table(table);
     if clamped > 0 {
         let clamped = count(clamped);
-        note(&format!("{clamped} durations were beyond the histogram and count as its end in percentiles"), out);
+        out.note(format!("{clamped} durations were beyond the histogram and count as its end in percentiles"));
     }
 }

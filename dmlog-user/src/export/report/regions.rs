@@ -1,6 +1,5 @@
 //! The part of one mirror that is about its regions: churn, the hottest of them, how many are dirty over time.
 
-use super::device::heading;
 use crate::analysis::catalogue::{
     CLEAN_LAG_MEAN, CLEARS, FIRST_SECTOR, LAST_SECTOR, LATENCY_MAX, LATENCY_P50, LATENCY_P99, MARKS, MARKS_PER_REGION,
     NOT_IN_SYNC_LAST, NOT_IN_SYNC_MAX, NOT_IN_SYNC_MEAN, NOT_IN_SYNC_MIN, RE_MARKS, RE_MARKS_SHARE, REGION,
@@ -12,36 +11,31 @@ use crate::analysis::occupancy::OccupancySummary;
 use crate::analysis::over_time::{SeriesSummary, SlotSummary};
 use crate::analysis::processes::ProcessName;
 use crate::analysis::regions::RegionSummary;
+use crate::export::document::{Document, Topic};
 use crate::export::number::{bytes, count, counted, duration, harmless, per_s, ratio};
-use crate::export::table::{MISSING, Table, note};
+use crate::export::table::{MISSING, Table};
 use crate::session::snapshot::{DeviceSnapshot, RegionsSnapshot};
 
-pub(super) fn regions(regions: &RegionsSnapshot, churn: &ChurnSummary, out: &mut String) {
+pub(super) fn regions(regions: &RegionsSnapshot, churn: &ChurnSummary, out: &mut Document) {
     let totals = &regions.totals;
     if totals.marks + totals.clears == 0 {
         return;
     }
-    heading("Regions", out);
-    note(
-        &format!(
-            "{} of {}, {}; {} (marked again within 1 s of the clear)",
-            counted(totals.marks, "mark"),
-            counted(totals.marked_regions, "region"),
-            counted(totals.clears, "clear"),
-            counted(totals.re_marks, "re-mark"),
-        ),
-        out,
-    );
+    out.heading(Topic::Regions, "Regions");
+    out.note(format!(
+        "{} of {}, {}; {} (marked again within 1 s of the clear)",
+        counted(totals.marks, "mark"),
+        counted(totals.marked_regions, "region"),
+        counted(totals.clears, "clear"),
+        counted(totals.re_marks, "re-mark"),
+    ));
     churned(churn, out);
     if totals.other.marks + totals.other.clears > 0 {
-        note(
-            &format!(
-                "more regions than are told apart: {} marks and {} clears are of regions that are not listed",
-                count(totals.other.marks),
-                count(totals.other.clears),
-            ),
-            out,
-        );
+        out.note(format!(
+            "more regions than are told apart: {} marks and {} clears are of regions that are not listed",
+            count(totals.other.marks),
+            count(totals.other.clears),
+        ));
     }
     hot(&regions.most_marked, out);
     let is_same =
@@ -51,20 +45,20 @@ pub(super) fn regions(regions: &RegionsSnapshot, churn: &ChurnSummary, out: &mut
         ("Regions most often marked again within 1 s of their clear", &regions.most_re_marked),
     ] {
         if !rows.is_empty() && !is_same(rows) {
-            heading(title, out);
+            out.heading(Topic::Other, title);
             hot(rows, out);
         }
     }
 }
 
-fn churned(churn: &ChurnSummary, out: &mut String) {
+fn churned(churn: &ChurnSummary, out: &mut Document) {
     let told = [
         churn.marks_per_marked_region.map(|mean| format!("{} {}", per_s(mean), MARKS_PER_REGION.title)),
         churn.re_marks_ratio.map(|share| format!("{} {}", ratio(share), RE_MARKS_SHARE.title)),
     ];
     let told: Vec<String> = told.into_iter().flatten().collect();
     if !told.is_empty() {
-        note(&told.join(", "), out);
+        out.note(told.join(", "));
     }
     let spread = |latency: &LatencySummary| {
         let told = [
@@ -75,15 +69,15 @@ fn churned(churn: &ChurnSummary, out: &mut String) {
         told.map(|(metric, ns)| format!("{} {}", metric.title, duration(ns))).join(", ")
     };
     if let Some(lifetime) = &churn.mark_to_clear {
-        note(&format!("dirty from mark to clear: {}", spread(lifetime)), out);
+        out.note(format!("dirty from mark to clear: {}", spread(lifetime)));
     }
     if let (Some(lag), Some(mean_ns)) = (&churn.clean_bit_lag, churn.clean_bit_lag_ns_mean) {
         let (title, mean) = (CLEAN_LAG_MEAN.title, duration(mean_ns));
-        note(&format!("{title}: mean {mean}; the oldest of each: {}", spread(lag)), out);
+        out.note(format!("{title}: mean {mean}; the oldest of each: {}", spread(lag)));
     }
 }
 
-fn hot(rows: &[RegionSummary], out: &mut String) {
+fn hot(rows: &[RegionSummary], out: &mut Document) {
     if rows.is_empty() {
         return;
     }
@@ -103,7 +97,7 @@ fn hot(rows: &[RegionSummary], out: &mut String) {
             names(&region.writers),
         ]);
     }
-    table.render(out);
+    out.table(table);
 }
 
 /// Processes by name, with their ids.
@@ -116,13 +110,13 @@ pub(super) fn names<'a>(processes: impl IntoIterator<Item = &'a ProcessName>) ->
 }
 
 /// How many regions are dirty over time, and what a crash would cost.
-pub(super) fn over_time(device: &DeviceSnapshot, out: &mut String) {
+pub(super) fn over_time(device: &DeviceSnapshot, out: &mut Document) {
     let occupancy = &device.occupancy;
     let is_told = |series: &SeriesSummary| series.max.is_some();
     if !occupancy.series().iter().any(|(_, series)| is_told(series)) {
         return;
     }
-    heading("Regions over time", out);
+    out.heading(Topic::OverTime, "Regions over time");
     let mut table = Table::default().words("");
     table = table.numbers(&[NOT_IN_SYNC_MIN, NOT_IN_SYNC_MEAN, NOT_IN_SYNC_MAX, NOT_IN_SYNC_LAST]).words("");
     for (name, series) in [
@@ -144,7 +138,7 @@ pub(super) fn over_time(device: &DeviceSnapshot, out: &mut String) {
             ]);
         }
     }
-    table.render(out);
+    out.table(table);
     crash(device, out);
     unknown(occupancy, out);
 }
@@ -167,7 +161,7 @@ fn picture(series: &SeriesSummary) -> String {
     series.slots.chunks(series.slots.len().div_ceil(PICTURE_WIDTH).max(1)).map(bar).collect()
 }
 
-fn crash(device: &DeviceSnapshot, out: &mut String) {
+fn crash(device: &DeviceSnapshot, out: &mut Document) {
     let OccupancySummary { resync_regions, resync_bytes, .. } = &device.occupancy;
     let regions_and_bytes = |regions: u64, of: Option<u64>| {
         let size = of.map_or_else(String::new, |of| format!(" ({})", bytes(of)));
@@ -176,7 +170,7 @@ fn crash(device: &DeviceSnapshot, out: &mut String) {
     if device.log_type.as_deref() == Some("core") {
         if let Some(regions) = resync_regions.last.or(resync_regions.max) {
             let all = regions_and_bytes(regions, resync_bytes.max);
-            note(&format!("a core log is lost with the memory: a crash at any moment leaves all {all} to copy"), out);
+            out.note(format!("a core log is lost with the memory: a crash at any moment leaves all {all} to copy"));
         }
         return;
     }
@@ -186,16 +180,16 @@ fn crash(device: &DeviceSnapshot, out: &mut String) {
         Some(regions) => format!(", at the end {}", regions_and_bytes(regions, resync_bytes.last)),
         None => String::new(),
     };
-    note(&format!("a crash would have left {worst} to copy at the worst moment{now}"), out);
+    out.note(format!("a crash would have left {worst} to copy at the worst moment{now}"));
 }
 
-fn unknown(occupancy: &OccupancySummary, out: &mut String) {
+fn unknown(occupancy: &OccupancySummary, out: &mut Document) {
     if let Some(unknown) = occupancy.clean_unknown_regions.last.filter(|unknown| *unknown > 0) {
         let regions = counted(unknown, "region");
         let text = format!(
             "of {regions} it was not known at the end whether they are clean, because the log is older than the capture or \
              events are missing: each may be one more"
         );
-        note(&text, out);
+        out.note(text);
     }
 }

@@ -1,4 +1,4 @@
-//! The report as a page for a terminal of 100 columns.
+//! What a report says of a trace, as a [`Document`] that every format for people is made from.
 //!
 //! ```text
 //! what was captured, and what is missing      (this file)
@@ -11,8 +11,9 @@
 //! ```
 
 use super::coverage::{HookCounts, HookGroup, groups};
+use super::document::{Block, Document};
 use super::number::{count, counted, duration, harmless, moment, wall_time};
-use super::table::{Table, paragraph};
+use super::table::Table;
 use super::{Report, TraceEnd};
 use crate::analysis::catalogue::{CPU, FIRST_TIME, GAPS, LAST_TIME, LOST};
 use crate::analysis::losses::LossSummary;
@@ -25,11 +26,11 @@ mod log;
 pub mod model;
 mod regions;
 
-/// The page.
-pub fn render(report: &Report<'_>) -> String {
+/// Everything that a report says, in its order.
+pub fn document(report: &Report<'_>) -> Document {
     let Report { source, facts, snapshot, end } = report;
-    let mut out = String::new();
-    paragraph("trace", &harmless(source), &mut out);
+    let mut out = Document::default();
+    out.fact("trace", harmless(source));
     capture(facts, &mut out);
     covered(facts, snapshot, &mut out);
     hooks(facts, &mut out);
@@ -37,15 +38,15 @@ pub fn render(report: &Report<'_>) -> String {
     losses(snapshot, &mut out);
     model::summary(snapshot.model.as_ref(), &mut out);
     if snapshot.devices.is_empty() {
-        out.push_str("\nno mirror was seen in this time\n");
+        out.blocks.push(Block::Empty("no mirror was seen in this time"));
     }
-    for device in &snapshot.devices {
-        device::render(device, facts, &mut out);
+    for (place, device) in snapshot.devices.iter().enumerate() {
+        device::add(place, device, facts, &mut out);
     }
     out
 }
 
-fn capture(facts: &CaptureFacts, out: &mut String) {
+fn capture(facts: &CaptureFacts, out: &mut Document) {
     let known = |text: &str| if text.is_empty() { "unknown".to_owned() } else { harmless(text) };
     let mut line = format!("host {}, Linux {}", known(&facts.host), known(&facts.kernel_release));
     if !facts.machine.is_empty() {
@@ -55,7 +56,7 @@ fn capture(facts: &CaptureFacts, out: &mut String) {
         line.extend([", ", &counted(u64::from(facts.cpus), "CPU")]);
     }
     line.extend([", dmlog-top ", &known(&facts.tool_version)]);
-    paragraph("capture", &line, out);
+    out.fact("capture", line);
     let mut asked = Vec::new();
     if !facts.command_line.is_empty() {
         asked.push(facts.command_line.iter().map(|word| harmless(word)).collect::<Vec<_>>().join(" "));
@@ -64,14 +65,14 @@ fn capture(facts: &CaptureFacts, out: &mut String) {
         asked.push(format!("narrowed to {}", facts.devices.iter().map(|d| harmless(d)).collect::<Vec<_>>().join(", ")));
     }
     if !asked.is_empty() {
-        paragraph("", &asked.join("; "), out);
+        out.fact("", asked.join("; "));
     }
     for sentence in &facts.layout {
-        paragraph("", &harmless(sentence), out);
+        out.fact("", harmless(sentence));
     }
 }
 
-fn covered(facts: &CaptureFacts, snapshot: &Snapshot, out: &mut String) {
+fn covered(facts: &CaptureFacts, snapshot: &Snapshot, out: &mut Document) {
     let window = &snapshot.window;
     let mut line = format!(
         "{} from {} to {}; {}",
@@ -83,14 +84,14 @@ fn covered(facts: &CaptureFacts, snapshot: &Snapshot, out: &mut String) {
     if window.events_outside_window > 0 {
         line.extend([", ", &count(window.events_outside_window), " outside the window left out"]);
     }
-    paragraph("time", &line, out);
+    out.fact("time", line);
     if facts.clock.realtime_ns != 0 {
         let start = format!("{} is {}", moment(0), wall_time(facts.clock.realtime_ns));
-        paragraph("", &start, out);
+        out.fact("", start);
     }
 }
 
-fn hooks(facts: &CaptureFacts, out: &mut String) {
+fn hooks(facts: &CaptureFacts, out: &mut Document) {
     if facts.coverage.is_empty() {
         return;
     }
@@ -99,7 +100,7 @@ fn hooks(facts: &CaptureFacts, out: &mut String) {
     let parts = [(fentry, "fentry"), (kprobe, "kprobe"), (off, "off"), (waiting, "waiting"), (absent, "absent")];
     let parts: Vec<String> =
         parts.iter().filter(|(number, _)| *number > 0).map(|(number, name)| format!("{number} {name}")).collect();
-    paragraph("hooks", &format!("{} functions: {}", counts.total(), parts.join(", ")), out);
+    out.fact("hooks", format!("{} functions: {}", counts.total(), parts.join(", ")));
     for group in groups(facts) {
         hook_group(&group, out);
     }
@@ -108,7 +109,7 @@ fn hooks(facts: &CaptureFacts, out: &mut String) {
 /// Functions of a group that are named one by one, each with what is missing without it.
 const NAMED_HOOKS_MAX: usize = 4;
 
-fn hook_group(group: &HookGroup<'_>, out: &mut String) {
+fn hook_group(group: &HookGroup<'_>, out: &mut Document) {
     let module = harmless(group.module);
     let reason = if group.reason.is_empty() { String::new() } else { format!(" ({})", harmless(group.reason)) };
     let names: Vec<String> = group.hooks.iter().map(|hook| harmless(&hook.function)).collect();
@@ -128,37 +129,37 @@ fn hook_group(group: &HookGroup<'_>, out: &mut String) {
         Probe::Waiting | Probe::Absent => {
             for hook in &group.hooks {
                 let (function, loss) = (harmless(&hook.function), harmless(&hook.loss));
-                paragraph("", &format!("without {module} {function}, {loss}{reason}"), out);
+                out.fact("", format!("without {module} {function}, {loss}{reason}"));
             }
             return;
         }
     };
-    paragraph("", &text, out);
+    out.fact("", text);
 }
 
-fn torn_tail(end: TraceEnd, out: &mut String) {
+fn torn_tail(end: TraceEnd, out: &mut Document) {
     if let TraceEnd::Torn { bytes } = end {
         let text = format!(
             "the trace was not ended by its recorder; {bytes} bytes behind the last whole batch say nothing, and what \
              happened after that batch is not in here"
         );
-        paragraph("TORN END", &text, out);
+        out.alarm("TORN END", text);
     }
 }
 
-fn losses(snapshot: &Snapshot, out: &mut String) {
+fn losses(snapshot: &Snapshot, out: &mut Document) {
     let losses = &snapshot.losses;
     if snapshot.bios_forgotten > 0 {
         let forgotten = counted(snapshot.bios_forgotten, "bio");
         let text = format!("{forgotten} forgotten because too many were under way: no latency of these");
-        paragraph("LIMIT", &text, out);
+        out.alarm("LIMIT", text);
     }
     if snapshot.logs_beyond_limit > 0 {
         let logs = counted(snapshot.logs_beyond_limit, "log");
-        paragraph("LIMIT", &format!("{logs} were too many: they count for the unknown device"), out);
+        out.alarm("LIMIT", format!("{logs} were too many: they count for the unknown device"));
     }
     if losses.is_empty() {
-        paragraph("losses", "none", out);
+        out.fact("losses", "none");
         return;
     }
     let unknown = match losses.gaps_of_unknown_size {
@@ -168,19 +169,19 @@ fn losses(snapshot: &Snapshot, out: &mut String) {
     if losses.gaps > 0 {
         let lost = counted(losses.lost, "event");
         let text = format!("{lost} missing{unknown}: counts below are too low, and pairs may not match");
-        paragraph("LOSSES", &text, out);
+        out.alarm("LOSSES", text);
         loss_table(losses, out);
     }
     if losses.decode_errors > 0 {
         let errors = counted(losses.decode_errors, "record");
-        paragraph("LOSSES", &format!("{errors} could not be understood:"), out);
+        out.alarm("LOSSES", format!("{errors} could not be understood:"));
         for reason in &losses.decode_error_reasons {
-            paragraph("", &harmless(reason), out);
+            out.fact("", harmless(reason));
         }
     }
 }
 
-fn loss_table(losses: &LossSummary, out: &mut String) {
+fn loss_table(losses: &LossSummary, out: &mut Document) {
     let mut table = Table::default().words("cause").number(CPU).numbers(&[LOST, GAPS, FIRST_TIME, LAST_TIME]).words("");
     for row in &losses.rows {
         let cpu = row.cpu.map_or_else(|| "all".to_owned(), |cpu| cpu.to_string());
@@ -194,7 +195,7 @@ fn loss_table(losses: &LossSummary, out: &mut String) {
             meaning(row.cause).to_owned(),
         ]);
     }
-    table.render(out);
+    out.table(table);
 }
 
 /// What a cause of loss means, in a few words.

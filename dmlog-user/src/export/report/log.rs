@@ -1,6 +1,6 @@
 //! The part of one mirror that is about its log: flushes, recovery, and the daemon of a userspace log.
 
-use super::device::{PERCENTILES, heading, list, percentiles};
+use super::device::{PERCENTILES, list, percentiles};
 use super::regions::names;
 use crate::analysis::catalogue::{
     CLEARS_CARRIED, COUNT, DURATION, ERRORS, FIRST_REGIONS, FLUSHES_PER_WRITE, LEG, LEG_FLUSH_TIME, LOG_WRITE_TIME,
@@ -12,15 +12,16 @@ use crate::analysis::flush::FlushSummary;
 use crate::analysis::latency::LatencySummary;
 use crate::analysis::recovery::{CompetitionSummary, RecoveryLeg, RecoverySummary};
 use crate::analysis::slow_flush::SlowFlush;
+use crate::export::document::{Document, Topic};
 use crate::export::number::{bytes, bytes_per_s, count, counted, duration, error, moment, per_s, ratio};
-use crate::export::table::{MISSING, Table, note};
+use crate::export::table::{MISSING, Table};
 use crate::session::snapshot::DeviceSnapshot;
 
-pub(super) fn flushes(flush: &FlushSummary, out: &mut String) {
+pub(super) fn flushes(flush: &FlushSummary, out: &mut Document) {
     if flush.kinds.is_empty() {
         return;
     }
-    heading("Flushes of the log", out);
+    out.heading(Topic::Flushes, "Flushes of the log");
     let mut table = Table::default().words("kind").numbers(&[COUNT, RATE, ERRORS, MARKS_CARRIED]).numbers(&PERCENTILES);
     for kind in &flush.kinds {
         let mut row = vec![
@@ -33,17 +34,17 @@ pub(super) fn flushes(flush: &FlushSummary, out: &mut String) {
         row.append(&mut percentiles(kind.latency.as_ref()));
         table.row(row);
     }
-    table.render(out);
+    out.table(table);
     let told = [(MARKS_PER_FLUSH, flush.marks_per_dirtied_flush), (FLUSHES_PER_WRITE, flush.io_flushes_per_write)];
     let told: Vec<String> =
         told.iter().filter_map(|(metric, mean)| Some(format!("{} {}", per_s((*mean)?), metric.title))).collect();
     if !told.is_empty() {
-        note(&told.join(", "), out);
+        out.note(told.join(", "));
     }
     slow_flushes(&flush.slowest, out);
 }
 
-fn slow_flushes(slowest: &[SlowFlush], out: &mut String) {
+fn slow_flushes(slowest: &[SlowFlush], out: &mut Document) {
     let told = |ns: Option<u64>| ns.map_or_else(|| MISSING.to_owned(), duration);
     let mut table = Table::default().number(START_TIME).number(DURATION).words("kind").number(RESULT);
     table = table.numbers(&[PASS_TO_FLUSH, LEG_FLUSH_TIME, LOG_WRITE_TIME, MARKS_CARRIED, CLEARS_CARRIED]);
@@ -69,12 +70,15 @@ fn slow_flushes(slowest: &[SlowFlush], out: &mut String) {
         }
     }
     if !table.is_empty() {
-        heading("Slowest flushes: begin in their pass, time for the legs and the log device, what they carried", out);
-        table.render(out);
+        out.heading(
+            Topic::Other,
+            "Slowest flushes: begin in their pass, time for the legs and the log device, what they carried",
+        );
+        out.table(table);
     }
     if !waits.is_empty() {
-        heading("Writes that waited for them", out);
-        waits.render(out);
+        out.heading(Topic::Other, "Writes that waited for them");
+        out.table(waits);
     }
 }
 
@@ -87,52 +91,49 @@ fn spoken_kind(kind: &str) -> &str {
     }
 }
 
-pub(super) fn recovery(recovery: &RecoverySummary, device: &DeviceSnapshot, out: &mut String) {
+pub(super) fn recovery(recovery: &RecoverySummary, device: &DeviceSnapshot, out: &mut Document) {
     if recovery.regions_handed_out + recovery.regions_recovered + recovery.regions_failed + recovery.copies == 0 {
         return;
     }
-    heading("Recovery", out);
-    note(
-        &format!(
-            "{} regions handed out, {} recovered, {} failed; {} copied in {}",
-            count(recovery.regions_handed_out),
-            count(recovery.regions_recovered),
-            count(recovery.regions_failed),
-            bytes(recovery.copied_bytes),
-            duration(recovery.active_ns),
-        ),
-        out,
-    );
+    out.heading(Topic::Other, "Recovery");
+    out.note(format!(
+        "{} regions handed out, {} recovered, {} failed; {} copied in {}",
+        count(recovery.regions_handed_out),
+        count(recovery.regions_recovered),
+        count(recovery.regions_failed),
+        bytes(recovery.copied_bytes),
+        duration(recovery.active_ns),
+    ));
     progress(recovery, out);
     if let Some(latency) = &recovery.latency {
         let cells = percentiles(Some(latency));
         let told: Vec<String> =
             PERCENTILES.iter().zip(cells).map(|(metric, cell)| format!("{} {cell}", metric.title)).collect();
-        note(&format!("copies took {}; {} with errors", told.join(", "), count(recovery.copy_errors)), out);
+        out.note(format!("copies took {}; {} with errors", told.join(", "), count(recovery.copy_errors)));
     }
     recovered_legs(&recovery.legs, out);
     competition(&recovery.competition, out);
     if let Some(false) = device.targets.last().and_then(|target| target.sync.in_sync) {
-        note("the mirror was not in sync at the end", out);
+        out.note("the mirror was not in sync at the end");
     }
 }
 
 /// How far and how fast, and what the time left is worth.
-fn progress(recovery: &RecoverySummary, out: &mut String) {
+fn progress(recovery: &RecoverySummary, out: &mut Document) {
     if let Some(regions_per_s) = recovery.regions_per_s {
         let speed = recovery.bytes_per_s.map_or_else(String::new, |rate| format!(", {}", bytes_per_s(rate)));
-        note(&format!("{} regions per second{speed}, while recovery was active", per_s(regions_per_s)), out);
+        out.note(format!("{} regions per second{speed}, while recovery was active", per_s(regions_per_s)));
     }
     if let (Some(share), Some(left)) = (recovery.progress_ratio, recovery.regions_left) {
         let rest = match recovery.time_left_ns {
             Some(left_ns) if left_ns > 0 => format!("; at that rate they take {} more", duration(left_ns)),
             Some(_) | None => String::new(),
         };
-        note(&format!("{} {}, {} {}{rest}", ratio(share), PROGRESS.title, count(left), REGIONS_LEFT.title), out);
+        out.note(format!("{} {}, {} {}{rest}", ratio(share), PROGRESS.title, count(left), REGIONS_LEFT.title));
     }
 }
 
-fn recovered_legs(legs: &[RecoveryLeg], out: &mut String) {
+fn recovered_legs(legs: &[RecoveryLeg], out: &mut Document) {
     if legs.is_empty() {
         return;
     }
@@ -148,17 +149,17 @@ fn recovered_legs(legs: &[RecoveryLeg], out: &mut String) {
             count(leg.write_errors),
         ]);
     }
-    table.render(out);
+    out.table(table);
 }
 
-fn competition(competition: &CompetitionSummary, out: &mut String) {
+fn competition(competition: &CompetitionSummary, out: &mut Document) {
     if competition.writes == 0 {
         return;
     }
     let writes = counted(competition.writes, "write");
     let (size, rate) = (bytes(competition.write_bytes), bytes_per_s(competition.bytes_per_s));
     let copying = duration(competition.copying_ns);
-    note(&format!("{writes} of {size} entered while a region was being copied: {rate} in {copying}"), out);
+    out.note(format!("{writes} of {size} entered while a region was being copied: {rate} in {copying}"));
     if let Some(latency) = &competition.latency {
         let others = match competition.other_writes_latency_ns_mean {
             Some(mean_ns) => format!("; {} {}", OTHER_WRITES_MEAN.title, duration(mean_ns)),
@@ -166,15 +167,15 @@ fn competition(competition: &CompetitionSummary, out: &mut String) {
         };
         let LatencySummary { latency_ns_mean, latency_ns_p99, latency_ns_max, .. } = *latency;
         let [mean, p99, max] = [latency_ns_mean, latency_ns_p99, latency_ns_max].map(duration);
-        note(&format!("writes that ended then took mean {mean}, p99 {p99}, max {max}{others}"), out);
+        out.note(format!("writes that ended then took mean {mean}, p99 {p99}, max {max}{others}"));
     }
 }
 
-pub(super) fn consults(consults: &[ConsultSummary], out: &mut String) {
+pub(super) fn consults(consults: &[ConsultSummary], out: &mut Document) {
     if consults.is_empty() {
         return;
     }
-    heading("Round trips to the userspace log daemon", out);
+    out.heading(Topic::Other, "Round trips to the userspace log daemon");
     let mut table = Table::default().words("request").numbers(&[COUNT, RATE, ERRORS]).numbers(&PERCENTILES);
     for consult in consults {
         let mut row =
@@ -182,5 +183,5 @@ pub(super) fn consults(consults: &[ConsultSummary], out: &mut String) {
         row.append(&mut percentiles(consult.latency.as_ref()));
         table.row(row);
     }
-    table.render(out);
+    out.table(table);
 }

@@ -1,9 +1,9 @@
 //! What the models of the logs say: how much was compared, and where the kernel answered something else.
 
-use super::device::heading;
 use crate::analysis::catalogue::{COMPARED, CONCURRENT, DIVERGENCES, UNKNOWN, UNSETTLED};
+use crate::export::document::{Document, Topic};
 use crate::export::number::{count, counted, harmless, moment};
-use crate::export::table::{Table, note, paragraph};
+use crate::export::table::Table;
 use crate::session::difference::{DifferenceSnapshot, ModelSummary};
 use crate::session::model::tally::ComparisonRow;
 
@@ -11,22 +11,25 @@ use crate::session::model::tally::ComparisonRow;
 const DIFFERENCES_SHOWN: usize = 8;
 
 /// Appends the lines about all logs.
-pub(super) fn summary(model: Option<&ModelSummary>, out: &mut String) {
+pub(super) fn summary(model: Option<&ModelSummary>, out: &mut Document) {
     let Some(model) = model else { return };
     if model.logs_not_modelled > 0 {
         let text =
             format!("{} too many, or with too many regions, for a model", counted(model.logs_not_modelled, "log"));
-        paragraph("LIMIT", &text, out);
+        out.alarm("LIMIT", text);
     }
-    let label = if model.divergences > 0 { "DIVERGES" } else { "model" };
-    paragraph(label, &verdict(model), out);
+    if model.divergences > 0 {
+        out.alarm("DIVERGES", verdict(model));
+    } else {
+        out.fact("model", verdict(model));
+    }
     for found in model.differences.iter().take(DIFFERENCES_SHOWN) {
-        paragraph("", &format!("{}: {}", title(found), answers(found)), out);
+        out.fact("", format!("{}: {}", title(found), answers(found)));
     }
     let more = model.differences.len().saturating_sub(DIFFERENCES_SHOWN);
     if !model.differences.is_empty() {
         let more = if more > 0 { format!("{} more; ", count(more as u64)) } else { String::new() };
-        paragraph("", &format!("{more}`dmlog-top verify` shows the events before each"), out);
+        out.fact("", format!("{more}`dmlog-top verify` shows the events before each"));
     }
 }
 
@@ -64,11 +67,11 @@ pub fn answers(found: &DifferenceSnapshot) -> String {
 }
 
 /// Appends the table of comparisons of one mirror.
-pub fn comparisons(rows: &[ComparisonRow], out: &mut String) {
+pub fn comparisons(rows: &[ComparisonRow], out: &mut Document) {
     if rows.is_empty() {
         return;
     }
-    heading("Answers of the kernel, compared with the model of the log", out);
+    out.heading(Topic::Other, "Answers of the kernel, compared with the model of the log");
     let metrics = [COMPARED, DIVERGENCES, UNSETTLED, UNKNOWN, CONCURRENT];
     let mut table = Table::default().words("answer").numbers(&metrics);
     for row in rows {
@@ -76,8 +79,8 @@ pub fn comparisons(rows: &[ComparisonRow], out: &mut String) {
         let numbers = [compared, divergences, unsettled, unknown, concurrent];
         table.row(std::iter::once((*name).to_owned()).chain(numbers.map(|number| count(*number))).collect());
     }
-    table.render(out);
+    out.table(table);
     if rows.iter().any(|row| row.unsettled > 0) {
-        note("unsettled: the kernel answered something else, and something that is missing may explain it", out);
+        out.note("unsettled: the kernel answered something else, and something that is missing may explain it");
     }
 }
