@@ -14,11 +14,16 @@ use super::output::Output;
 use super::progress::Progress;
 use super::selection::{Devices, Selection};
 use super::trace_file::{Source, TraceFile, TraceTime};
+use super::whole;
 use crate::export::csv::Csv;
+use crate::export::hdr::hgrm::Hgrm;
+use crate::export::hdr::hlog::Hlog;
 use crate::export::jsonl::JsonLines;
+use crate::export::openmetrics::REGIONS_MAX;
 #[cfg(feature = "parquet")]
 use crate::export::parquet::ParquetFile;
 use crate::export::sink::ItemSink;
+use crate::session::Session;
 use crate::trace::reader::{Tail, TraceReader};
 
 /// Arguments of `dmlog-top export`.
@@ -30,7 +35,7 @@ pub struct Args {
     /// Format to write
     #[arg(long, value_enum)]
     to: Format,
-    /// File to write, which gets its name when it is whole; `-` is stdout
+    /// File to write, which gets its name when it is whole; `-` is stdout. For hgrm a folder, with a file for each tag
     #[arg(short, long, value_name = "OUT")]
     output: PathBuf,
     /// Only this device: `vg/lv`, dm name, or MAJ:MIN (repeatable)
@@ -42,6 +47,9 @@ pub struct Args {
     /// Only before this time
     #[arg(long, value_name = "T")]
     until: Option<TraceTime>,
+    /// With openmetrics: also the N most marked, written and re-marked regions of each mirror, 1 to 100
+    #[arg(long, value_name = "N", value_parser = parse_regions)]
+    top_regions: Option<usize>,
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq, clap::ValueEnum)]
@@ -53,6 +61,12 @@ enum Format {
     /// An Apache Parquet file, one row an event
     #[cfg(feature = "parquet")]
     Parquet,
+    /// An HdrHistogram log: durations by device, operation and kind of flush, a histogram of each a second
+    Hlog,
+    /// A folder of percentile distributions for HdrHistogram's plotters: by device, operation and kind of flush
+    Hgrm,
+    /// Counters, gauges and histograms at the end of the trace, for Prometheus
+    Openmetrics,
 }
 
 /// Runs the command.
@@ -63,23 +77,19 @@ enum Format {
 pub fn run(args: &Args) -> Result<Exit, Failure> {
     let interrupt = Interrupt::listen().context("cannot listen for signals").map_err(io_failure)?;
     let file = TraceFile::from(args.file.as_path());
-    let devices = if args.devices.is_empty() { None } else { Some(Devices::find(&file, &args.devices)?) };
+    if args.top_regions.is_some() && args.to != Format::Openmetrics {
+        let error = anyhow::anyhow!("`--top-regions` belongs to `--to openmetrics`; leave it out");
+        return Err(Failure::new(Exit::Usage, error));
+    }
+    // Numbers are chosen by device when they are there, single events by what names their logs.
+    let by_log = !args.devices.is_empty() && args.to != Format::Openmetrics;
+    let devices = if by_log { Some(Devices::find(&file, &args.devices)?) } else { None };
     let reader = file.open()?;
     let selection = Selection { devices, since: args.since, until: args.until, ..Selection::default() };
-    let output = Output::open(&args.output).map_err(|error| write_failure(&args.output, error))?;
     let total_bytes = fs::metadata(&args.file).map_or(0, |known| known.len());
     let progress = Progress::new(format!("export of {}", file.name()), total_bytes);
     let mut export = Export { file, reader, selection, interrupt, progress, output: &args.output };
-    let output = match args.to {
-        Format::Csv => export.write(Csv::new(output))?,
-        Format::Jsonl => export.write(JsonLines::new(output))?,
-        #[cfg(feature = "parquet")]
-        Format::Parquet => {
-            let sink = ParquetFile::new(output, export.reader.facts());
-            export.write(sink.map_err(|error| write_failure(&args.output, error))?)?
-        }
-    };
-    output.commit().map_err(|error| write_failure(&args.output, error))?;
+    write_as(args, &mut export)?;
     if let Tail::Torn { bytes } = export.reader.tail() {
         let name = export.file.name();
         let _ = writeln!(
@@ -90,11 +100,48 @@ pub fn run(args: &Args) -> Result<Exit, Failure> {
     Ok(Exit::Done)
 }
 
+fn write_as(args: &Args, export: &mut Export<'_>) -> Result<(), Failure> {
+    let failure = |error| write_failure(&args.output, error);
+    let open = || Output::open(&args.output).map_err(failure);
+    let output = match args.to {
+        Format::Csv => {
+            let sink = Csv::new(open()?);
+            export.write(sink)?
+        }
+        Format::Jsonl => {
+            let sink = JsonLines::new(open()?);
+            export.write(sink)?
+        }
+        #[cfg(feature = "parquet")]
+        Format::Parquet => {
+            let sink = ParquetFile::new(open()?, export.reader.facts()).map_err(failure)?;
+            export.write(sink)?
+        }
+        Format::Hlog => {
+            let names = whole::names(&export.file)?;
+            let sink = Hlog::new(open()?, export.reader.facts(), names);
+            export.write(sink)?
+        }
+        Format::Hgrm => {
+            let sink = Hgrm::new(whole::names(&export.file)?);
+            let tags = export.write(sink)?;
+            return whole::write_tags(&args.output, &tags).map_err(|(path, error)| write_failure(&path, error));
+        }
+        Format::Openmetrics => {
+            let mut output = open()?;
+            let text = whole::openmetrics(export, &args.devices, args.top_regions.unwrap_or(0))?;
+            output.write_all(text.as_bytes()).map_err(failure)?;
+            output
+        }
+    };
+    output.commit().map_err(failure)
+}
+
 /// An export under way.
-struct Export<'a> {
-    file: TraceFile,
-    reader: TraceReader<Source>,
-    selection: Selection,
+pub(super) struct Export<'a> {
+    pub(super) file: TraceFile,
+    pub(super) reader: TraceReader<Source>,
+    pub(super) selection: Selection,
     interrupt: Interrupt,
     progress: Progress,
     output: &'a Path,
@@ -115,17 +162,41 @@ impl Export<'_> {
                 }
             });
             written.map_err(|error| write_failure(self.output, error))?;
-            if self.interrupt.is_set() {
-                return Err(io_failure(anyhow::anyhow!(
-                    "interrupted; `{}` was not written",
-                    TraceFile::from(self.output).name()
-                )));
-            }
+            self.go_on()?;
             match batch.map_err(|error| self.file.failure(error))? {
                 Some(batch) => self.progress.at(batch.bytes.end),
                 None => return sink.finish().map_err(|error| write_failure(self.output, error)),
             }
         }
+    }
+}
+
+impl Export<'_> {
+    /// Folds the whole trace.
+    pub(super) fn fold(&mut self, session: &mut Session) -> Result<(), Failure> {
+        loop {
+            let batch = self.reader.next_batch_rows(|row| session.apply_row(row));
+            self.go_on()?;
+            match batch.map_err(|error| self.file.failure(error))? {
+                Some(batch) => self.progress.at(batch.bytes.end),
+                None => return Ok(()),
+            }
+        }
+    }
+
+    fn go_on(&self) -> Result<(), Failure> {
+        if !self.interrupt.is_set() {
+            return Ok(());
+        }
+        let name = TraceFile::from(self.output).name();
+        Err(io_failure(anyhow::anyhow!("interrupted; `{name}` was not written")))
+    }
+}
+
+fn parse_regions(text: &str) -> Result<usize, String> {
+    match text.parse() {
+        Ok(regions) if (1..=REGIONS_MAX).contains(&regions) => Ok(regions),
+        Ok(_) | Err(_) => Err(format!("expected a number from 1 to {REGIONS_MAX}")),
     }
 }
 

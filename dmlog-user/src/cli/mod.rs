@@ -34,6 +34,7 @@ pub mod selection;
 pub mod trace_file;
 pub mod verify;
 pub mod whatif;
+mod whole;
 
 /// Observes device-mapper dirty region logs: what a mirror marks, clears and flushes, and what it costs.
 #[derive(Debug, Parser)]

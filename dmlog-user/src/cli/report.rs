@@ -66,7 +66,8 @@ pub fn run(args: &Args) -> Result<Exit, Failure> {
     Ok(Exit::Done)
 }
 
-fn moment(time: TraceTime) -> Moment {
+/// A time as a session takes it.
+pub(super) fn moment(time: TraceTime) -> Moment {
     match time {
         TraceTime::FromStart(ns) => Moment::FromStart(DurationNs(ns)),
         TraceTime::At(time) => Moment::At(time),
@@ -88,7 +89,7 @@ fn fold(file: &TraceFile, settings: Settings, top: usize) -> Result<Fold, Failur
 }
 
 /// Keeps the devices that were asked for.
-fn select(snapshot: &mut Snapshot, wanted: &[String], file: &TraceFile) -> Result<(), Failure> {
+pub(super) fn select(snapshot: &mut Snapshot, wanted: &[String], file: &TraceFile) -> Result<(), Failure> {
     if wanted.is_empty() {
         return Ok(());
     }

@@ -8,10 +8,12 @@ use crate::session::snapshot::Snapshot;
 
 pub mod coverage;
 pub mod csv;
+pub mod hdr;
 pub mod inspection;
 pub mod json;
 pub mod jsonl;
 pub mod number;
+pub mod openmetrics;
 #[cfg(feature = "parquet")]
 pub mod parquet;
 pub mod schema;
