@@ -31,6 +31,8 @@ pub mod schema;
 #[cfg(feature = "tui")]
 pub mod screen;
 pub mod selection;
+#[cfg(feature = "serve")]
+pub mod serve;
 pub mod trace_file;
 pub mod verify;
 pub mod whatif;
@@ -61,6 +63,9 @@ enum Command {
     /// Record the running kernel's mirrors to a trace file (root)
     #[cfg(feature = "live")]
     Record(record::Args),
+    /// Serve the running kernel's mirrors as metrics for Prometheus (root)
+    #[cfg(feature = "live")]
+    Serve(serve::command::Args),
     /// Show a trace on the screen, back and forth in time
     #[cfg(feature = "tui")]
     Replay(replay::Args),
@@ -122,6 +127,8 @@ fn dispatch(command: &Command) -> Result<Exit, Failure> {
         Command::Live(args) => live::run(args),
         #[cfg(feature = "live")]
         Command::Record(args) => record::run(args),
+        #[cfg(feature = "live")]
+        Command::Serve(args) => serve::command::run(args),
         #[cfg(feature = "tui")]
         Command::Replay(args) => replay::run(args),
         Command::Print(args) => print::run(args),

@@ -12,7 +12,7 @@ use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
 use super::QUEUE_BATCHES;
-use super::drain::{Outlet, Until, drain};
+use super::drain::{Outlet, Second, Until, drain};
 use super::feeder::Feeder;
 use super::keeper::{Keeper, Order, Status, Target};
 use super::mailbox::Mailbox;
@@ -132,21 +132,7 @@ pub fn watch<T: Send>(mut capture: Capture, look: impl FnOnce(Watch) -> T + Send
     let mut fan = Fan { feeder: Feeder::new(queue), mailbox: Arc::clone(&mailbox) };
     let watch =
         Watch { facts, mailbox, orders, status: Arc::clone(&status), past: shown, is_over: Arc::clone(&is_over) };
-    let has_looked = AtomicBool::new(false);
-    let runtime = tokio::runtime::Builder::new_current_thread().enable_io().enable_time().build()?;
-    let looked = std::thread::scope(|scope| {
-        let looker = std::thread::Builder::new().name("screen".to_owned()).spawn_scoped(scope, || {
-            use_normal_priority();
-            // Also when it panics: the capture must not go on behind it.
-            let _told = SetOnDrop(&has_looked);
-            look(watch)
-        })?;
-        let until = Until { duration: None, is_over: &|| has_looked.load(Ordering::Relaxed) };
-        let drained = runtime.block_on(drain(&mut capture, &mut fan, &until, &mut |_, _| {}));
-        is_over.store(true, Ordering::Relaxed);
-        let result = looker.join().unwrap_or_else(|panic| std::panic::resume_unwind(panic));
-        drained.map(|()| result)
-    });
+    let looked = look_beside(&mut capture, &mut fan, &is_over, &mut |_| {}, || look(watch));
     let mut rest = Vec::new();
     let losses = capture.stop(&mut rest);
     fan.feeder.finish(rest);
@@ -155,6 +141,31 @@ pub fn watch<T: Send>(mut capture: Capture, look: impl FnOnce(Watch) -> T + Send
     keeper.join().unwrap_or_else(|panic| std::panic::resume_unwind(panic));
     let told = std::mem::take(&mut status.lock().unwrap_or_else(PoisonError::into_inner).told);
     Ok(Watched { result: looked?, losses, told })
+}
+
+/// Drains a capture while somebody looks in a thread of their own, until they have seen enough or a signal comes.
+pub(super) fn look_beside<T: Send>(
+    capture: &mut Capture,
+    outlet: &mut impl Outlet,
+    is_over: &AtomicBool,
+    on_second: &mut impl FnMut(&Second<'_>),
+    look: impl FnOnce() -> T + Send,
+) -> io::Result<T> {
+    let has_looked = AtomicBool::new(false);
+    let runtime = tokio::runtime::Builder::new_current_thread().enable_io().enable_time().build()?;
+    std::thread::scope(|scope| {
+        let looker = std::thread::Builder::new().name("screen".to_owned()).spawn_scoped(scope, || {
+            use_normal_priority();
+            // Also when it panics: the capture must not go on behind it.
+            let _told = SetOnDrop(&has_looked);
+            look()
+        })?;
+        let until = Until { duration: None, is_over: &|| has_looked.load(Ordering::Relaxed) };
+        let drained = runtime.block_on(drain(capture, outlet, &until, on_second));
+        is_over.store(true, Ordering::Relaxed);
+        let result = looker.join().unwrap_or_else(|panic| std::panic::resume_unwind(panic));
+        drained.map(|()| result)
+    })
 }
 
 fn spawn_keeper(
