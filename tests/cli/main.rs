@@ -10,6 +10,8 @@ mod inspect;
 mod print;
 mod program;
 mod report;
+#[cfg(feature = "serve")]
+mod serve;
 mod verify;
 mod whatif;
 #[path = "../traces/workload.rs"]

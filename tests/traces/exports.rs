@@ -8,7 +8,7 @@ use serde_json::Value;
 use crate::pyarrow::python;
 use crate::real::{ops, recordings, report};
 
-fn export(path: &Path, format: &str) -> PathBuf {
+pub(crate) fn export(path: &Path, format: &str) -> PathBuf {
     let version = path.parent().unwrap().file_name().unwrap().display().to_string();
     let name = format!("{version}-{}.{format}", path.file_stem().unwrap().display());
     let out = Path::new(env!("CARGO_TARGET_TMPDIR")).join(name);
@@ -27,7 +27,7 @@ fn read(python: &Path, arguments: &[&Path]) -> Value {
 }
 
 /// The Python, if it has a module too.
-fn python_with(module: &str) -> Result<PathBuf, String> {
+pub(crate) fn python_with(module: &str) -> Result<PathBuf, String> {
     let python = python()?;
     let output = Command::new(&python).args(["-c", &format!("import {module}")]).output();
     let has_it = output.is_ok_and(|output| output.status.success());

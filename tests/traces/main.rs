@@ -7,6 +7,7 @@ mod damage;
 mod exports;
 mod golden;
 mod hostile;
+mod metrics;
 mod model;
 mod pyarrow;
 mod real;

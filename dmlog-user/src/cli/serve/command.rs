@@ -7,7 +7,7 @@ use std::time::Duration;
 
 use anyhow::anyhow;
 
-use super::http::Server;
+use super::http::{Limits, Server};
 use super::shelf::Shelf;
 use super::teller::{Feed, Teller};
 use crate::capture::Capture;
@@ -67,7 +67,7 @@ fn serve(tap: Tap, listener: TcpListener, args: &Args) -> Result<Exit, Failure> 
     let mut teller = Teller::new(facts.clone(), args.top_regions);
     let mut feed = tap;
     let shelf = Arc::new(Shelf::new(teller.pages(&feed, Serving::default()), args.interval));
-    let server = Server::start(listener, Arc::clone(&shelf))
+    let server = Server::start(listener, Arc::clone(&shelf), Limits::default())
         .map_err(|error| Failure::new(Exit::Io, anyhow!("`{}` cannot be served: {error}", args.listen)))?;
     say(&greeting(&facts, server.address()));
     teller.run(&mut feed, &shelf);

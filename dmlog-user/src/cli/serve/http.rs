@@ -35,6 +35,23 @@ pub const CONNECTION_WITHIN: Duration = Duration::from_secs(10);
 /// How long the head of its request may take.
 pub const HEAD_WITHIN: Duration = Duration::from_secs(5);
 
+/// What somebody else may take of the server.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Limits {
+    /// Connections at a time.
+    pub connections: usize,
+    /// Time of a connection.
+    pub connection: Duration,
+    /// Time of the head of its request.
+    pub head: Duration,
+}
+
+impl Default for Limits {
+    fn default() -> Self {
+        Self { connections: CONNECTIONS_MAX, connection: CONNECTION_WITHIN, head: HEAD_WITHIN }
+    }
+}
+
 /// Bytes of that head at most. Nobody needs as many; it is the least that `hyper` takes, twice.
 pub const HEAD_BYTES_MAX: usize = 16 << 10;
 
@@ -64,7 +81,7 @@ impl Server {
     ///
     /// # Errors
     /// The system's, if there can be no thread or the listener is none.
-    pub fn start(listener: TcpListener, shelf: Arc<Shelf>) -> io::Result<Self> {
+    pub fn start(listener: TcpListener, shelf: Arc<Shelf>, limits: Limits) -> io::Result<Self> {
         let address = listener.local_addr()?;
         listener.set_nonblocking(true)?;
         let runtime = tokio::runtime::Builder::new_current_thread().enable_io().enable_time().build()?;
@@ -73,7 +90,7 @@ impl Server {
             let _inside = runtime.enter();
             tokio::net::TcpListener::from_std(listener)?
         };
-        let run = move || runtime.block_on(accept(&listener, &shelf, ends));
+        let run = move || runtime.block_on(accept(&listener, &shelf, limits, ends));
         let thread = std::thread::Builder::new().name("http".to_owned()).spawn(run)?;
         Ok(Self { address, end, thread: Some(thread) })
     }
@@ -94,8 +111,13 @@ impl Drop for Server {
     }
 }
 
-async fn accept(listener: &tokio::net::TcpListener, shelf: &Arc<Shelf>, mut ends: watch::Receiver<bool>) {
-    let permits = Arc::new(Semaphore::new(CONNECTIONS_MAX));
+async fn accept(
+    listener: &tokio::net::TcpListener,
+    shelf: &Arc<Shelf>,
+    limits: Limits,
+    mut ends: watch::Receiver<bool>,
+) {
+    let permits = Arc::new(Semaphore::new(limits.connections));
     loop {
         let accepted = tokio::select! {
             accepted = listener.accept() => accepted,
@@ -109,7 +131,7 @@ async fn accept(listener: &tokio::net::TcpListener, shelf: &Arc<Shelf>, mut ends
             Ok(permit) => {
                 let shelf = Arc::clone(shelf);
                 tokio::spawn(async move {
-                    serve(stream, &shelf).await;
+                    serve(stream, &shelf, limits).await;
                     drop(permit);
                 });
             }
@@ -120,12 +142,12 @@ async fn accept(listener: &tokio::net::TcpListener, shelf: &Arc<Shelf>, mut ends
             }
         }
     }
-    let all = u32::try_from(CONNECTIONS_MAX).unwrap_or(u32::MAX);
+    let all = u32::try_from(limits.connections).unwrap_or(u32::MAX);
     let _ = timeout(END_WITHIN, permits.acquire_many(all)).await;
 }
 
 /// One connection, from its begin to its end.
-async fn serve(stream: TcpStream, shelf: &Arc<Shelf>) {
+async fn serve(stream: TcpStream, shelf: &Shelf, limits: Limits) {
     // An answer is written at once, and nothing follows it.
     let _ = stream.set_nodelay(true);
     let service = service_fn(|request: Request<Incoming>| async move {
@@ -135,12 +157,12 @@ async fn serve(stream: TcpStream, shelf: &Arc<Shelf>) {
     });
     let connection = http1::Builder::new()
         .timer(TokioTimer::new())
-        .header_read_timeout(HEAD_WITHIN)
+        .header_read_timeout(limits.head)
         .keep_alive(false)
         .max_buf_size(HEAD_BYTES_MAX)
         .max_headers(HEADERS_MAX)
         .serve_connection(TokioIo::new(stream), service);
-    match timeout(CONNECTION_WITHIN, connection).await {
+    match timeout(limits.connection, connection).await {
         Ok(Ok(())) => {}
         Ok(Err(error)) if error.is_timeout() => shelf.count_timed_out(),
         Ok(Err(error)) if error.is_parse_too_large() => {
