@@ -3,6 +3,7 @@
 `hlog FILE` and `hgrm FILE FOLDER` by HdrHistogram's Python port, `openmetrics FILE` by prometheus_client.
 """
 
+import bisect
 import json
 import math
 import pathlib
@@ -30,23 +31,31 @@ def by_tag(path):
     return tags, intervals, times
 
 
-def nearest_rank(histogram, percentile):
+def steps(histogram):
+    """Values that a histogram holds, as the ends of their buckets, and how many are not above each. Once for each tag: the library walks
+    through all buckets."""
+    items = [(item.value_iterated_to, item.total_count_to_this_value) for item in histogram.get_recorded_iterator()]
+    lowest = [histogram.get_lowest_equivalent_value(value) for value, _ in items]
+    highest = [histogram.get_highest_equivalent_value(value) for value, _ in items]
+    return lowest, highest, [seen for _, seen in items]
+
+
+def nearest_rank(held, percentile):
     """The library rounds a rank to the nearest; a percentile is what so many do not exceed."""
-    rank = max(math.ceil(percentile / 100 * histogram.total_count), 1)
-    for item in histogram.get_recorded_iterator():
-        if item.total_count_to_this_value >= rank:
-            return histogram.get_highest_equivalent_value(item.value_iterated_to)
-    return None
+    _, highest, seen = held
+    rank = max(math.ceil(percentile / 100 * seen[-1]), 1)
+    return highest[bisect.bisect_left(seen, rank)]
 
 
 def read_hlog(path):
     tags, intervals, times = by_tag(path)
     told = {}
     for tag, histogram in tags.items():
+        held = steps(histogram)
         told[tag] = {
             "count": histogram.total_count,
             "intervals": intervals[tag],
-            "percentiles": [nearest_rank(histogram, percentile) for percentile in PERCENTILES],
+            "percentiles": [nearest_rank(held, percentile) for percentile in PERCENTILES],
             "librarys": [histogram.get_value_at_percentile(percentile) for percentile in PERCENTILES],
         }
     ordered = all(one[0] <= next_[0] for one, next_ in zip(times, times[1:]))
@@ -68,16 +77,13 @@ def read_hgrm(path, folder):
     for file in sorted(pathlib.Path(folder).iterdir()):
         tag = file.name.removesuffix(".hgrm").replace("%2F", "/").replace(".", ":")
         histogram = tags[tag]
+        lowest, _, held = steps(histogram)
         ours = rows(file.read_text().splitlines())
         beyond = 0
         for value, percentile, count in ours:
             # What the library holds at that value: the same number of durations, none of them longer.
-            ns = round(value * 1e6)
-            seen = sum(
-                item.count_added_in_this_iter_step
-                for item in histogram.get_recorded_iterator()
-                if histogram.get_lowest_equivalent_value(item.value_iterated_to) <= ns
-            )
+            place = bisect.bisect_right(lowest, round(value * 1e6))
+            seen = held[place - 1] if place else 0
             beyond += seen != count
             beyond += count < math.floor(percentile * histogram.total_count + 1e-6)
         comments = [line for line in file.read_text().splitlines() if line.startswith("#")]

@@ -92,7 +92,8 @@ fn percentile_distributions_have_the_rows_that_hdrhistogram_counts() {
             return;
         }
     };
-    for path in recordings() {
+    // Python takes seconds for each.
+    for path in recordings().into_iter().step_by(4) {
         let name = path.display();
         let folder = export(&path, "hgrm");
         let read = read(&python, &["hgrm".as_ref(), &export(&path, "hlog"), &folder]);
