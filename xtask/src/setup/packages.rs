@@ -47,6 +47,9 @@ pub(crate) const PEERS: [Package; 3] = [
 /// Needed for the Python modules of the tests.
 pub(crate) const READERS: [Package; 1] = [Package { name: "python3-venv", program: "python3" }];
 
+/// What reads our metrics: `promtool` on this machine, and Prometheus itself in a guest.
+pub(crate) const METRICS: [Package; 1] = [Package { name: "prometheus", program: "promtool" }];
+
 impl Package {
     /// True when its program is not on this machine.
     pub(crate) fn is_missing(&self) -> bool {
@@ -116,7 +119,7 @@ fn by_hand(packages: &[Package]) -> String {
 
 #[cfg(test)]
 mod tests {
-    use super::{COMPILER, GUEST, LINKER, PEERS, by_hand, names};
+    use super::{COMPILER, GUEST, LINKER, METRICS, PEERS, by_hand, names};
 
     #[test]
     fn without_debian_every_missing_thing_is_named() {
@@ -129,7 +132,7 @@ mod tests {
 
     #[test]
     fn package_names_are_exact() {
-        for name in names(&[COMPILER.as_slice(), &LINKER, &GUEST, &PEERS].concat()) {
+        for name in names(&[COMPILER.as_slice(), &LINKER, &GUEST, &PEERS, &METRICS].concat()) {
             assert!(name.chars().all(|c| c.is_ascii_alphanumeric() || c == '-'), "`{name}` looks like a pattern");
         }
     }

@@ -49,6 +49,9 @@ impl Plan {
                 plan.packages.extend(packages::READERS);
             }
         }
+        if scope.readers {
+            plan.packages.extend(packages::METRICS.into_iter().filter(Package::is_missing));
+        }
         if scope.peers {
             plan.packages.extend(packages::PEERS.into_iter().filter(Package::is_missing));
         }
