@@ -291,7 +291,7 @@ fn a_head_that_is_too_large_is_refused() {
 fn large_pages() -> Pages {
     let large = Bytes::from(vec![b'x'; 32 << 20]);
     let small = Bytes::from_static(b"{}");
-    let made = Instant::now() + Duration::from_secs(3600);
+    let made = Instant::now() + Duration::from_hours(1);
     Pages { openmetrics: large.clone(), prometheus: large, home: small.clone(), health: small, is_healthy: true, made }
 }
 

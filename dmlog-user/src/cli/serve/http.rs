@@ -163,14 +163,13 @@ async fn serve(stream: TcpStream, shelf: &Shelf, limits: Limits) {
         .max_headers(HEADERS_MAX)
         .serve_connection(TokioIo::new(stream), service);
     match timeout(limits.connection, connection).await {
-        Ok(Ok(())) => {}
         Ok(Err(error)) if error.is_timeout() => shelf.count_timed_out(),
         Ok(Err(error)) if error.is_parse_too_large() => {
             shelf.count_request(StatusCode::REQUEST_HEADER_FIELDS_TOO_LARGE.as_u16());
         }
         Ok(Err(error)) if error.is_parse() => shelf.count_request(StatusCode::BAD_REQUEST.as_u16()),
-        // They went away.
-        Ok(Err(_)) => {}
+        // It is answered, or they went away.
+        Ok(Ok(()) | Err(_)) => {}
         Err(_elapsed) => shelf.count_timed_out(),
     }
 }

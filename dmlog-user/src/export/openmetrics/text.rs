@@ -87,22 +87,16 @@ impl Text {
         self.sample(family, "_count", labels, None, Number::Count(*count));
     }
 
-    /// OpenMetrics wants the canonical form of a number there, which is that of Go's `%v` with `.0` behind whole ones.
+    /// In seconds. OpenMetrics wants the canonical form of a number there, which is that of Go's `%v` with `.0` behind whole ones.
     fn bound(&self, bound_ns: u64) -> String {
         let bound = bound_ns as f64 / 1e9;
-        match self.dialect {
-            Dialect::OpenMetrics if bound_ns % 1_000_000_000 == 0 => format!("{bound}.0"),
-            // Go writes an exponent below a ten-thousandth.
-            Dialect::OpenMetrics | Dialect::Prometheus if bound < 1e-4 => {
-                let (digits, exponent) = format!("{bound:e}").split_once('e').map_or_else(
-                    || (bound.to_string(), 0),
-                    |(digits, exponent)| {
-                        (digits.to_owned(), exponent.trim_start_matches('-').parse::<u32>().unwrap_or(0))
-                    },
-                );
-                format!("{digits}e-{exponent:02}")
-            }
-            Dialect::OpenMetrics | Dialect::Prometheus => format!("{bound}"),
+        if self.dialect == Dialect::OpenMetrics && bound_ns.is_multiple_of(1_000_000_000) {
+            return format!("{bound}.0");
+        }
+        // Go writes an exponent, of two digits, below a ten-thousandth.
+        match format!("{bound:e}").split_once("e-") {
+            Some((digits, exponent)) if bound < 1e-4 => format!("{digits}e-{exponent:0>2}"),
+            Some(_) | None => bound.to_string(),
         }
     }
 
