@@ -355,6 +355,34 @@ fn losses_are_counters() {
     assert_eq!(stage.shelf.serving().refused, 0);
 }
 
+/// What the unit grants and hides is what the program needs: it cannot say so in a guest without systemd.
+#[test]
+fn the_unit_grants_what_attaching_needs_and_hides_nothing_of_it() {
+    let unit = include_str!("../../dmlog-user/dist/dmlog-top.service");
+    let privileges = include_str!("../../dmlog-user/src/capture/privileges.rs");
+    let settings: Vec<(&str, &str)> =
+        unit.lines().filter(|line| !line.starts_with('#')).filter_map(|line| line.split_once('=')).collect();
+    let setting = |name: &str| settings.iter().find(|(known, _)| *known == name).map(|(_, value)| *value);
+    let attach = privileges.split("const ATTACH").nth(1).unwrap().split("];").next().unwrap();
+    let needed: Vec<String> = attach
+        .split("Capability::")
+        .skip(1)
+        .map(|rest| rest.chars().take_while(|c| c.is_ascii_alphanumeric() || *c == '_').collect::<String>())
+        .filter(|name| name.starts_with("CAP_"))
+        .collect();
+    assert!(needed.len() >= 4, "{needed:?}");
+    let granted: Vec<&str> = setting("CapabilityBoundingSet").unwrap().split(' ').collect();
+    for capability in &needed {
+        assert!(granted.contains(&capability.as_str()), "{capability} of {granted:?}");
+    }
+    assert!(setting("ExecStart").unwrap().starts_with("/usr/bin/dmlog-top serve"));
+    assert_eq!(setting("DeviceAllow"), Some("/dev/mapper/control rw"));
+    // The first hides /proc/kallsyms, the second /dev/mapper, the third takes CAP_SYSLOG away.
+    for hides in ["ProtectKernelTunables", "PrivateDevices", "ProtectKernelLogs"] {
+        assert_eq!(setting(hides), None);
+    }
+}
+
 /// Nothing is attached for an address that is taken, so this needs no privileges.
 #[cfg(feature = "live")]
 #[test]

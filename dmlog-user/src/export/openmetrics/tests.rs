@@ -231,3 +231,18 @@ fn the_dashboard_asks_for_nothing_that_is_not_told() {
         assert!(told.contains(name.as_str()), "the dashboard asks for {name}");
     }
 }
+
+#[test]
+fn the_readme_names_nothing_that_is_not_told() {
+    let readme = include_str!("../../../../README.md");
+    let section = readme.split("### Metrics\n").nth(1).unwrap().split("\n### ").next().unwrap();
+    let rows = section.lines().filter(|line| line.starts_with("| `"));
+    let first = rows.filter_map(|line| line.split('|').nth(1));
+    let named: Vec<&str> = first.flat_map(|cell| cell.split('`').skip(1).step_by(2)).collect();
+    assert!(named.len() > 30, "{named:?}");
+    let told: BTreeSet<String> =
+        FAMILIES.iter().flat_map(|family| family.samples().into_iter().chain([family.name.to_owned()])).collect();
+    for name in named {
+        assert!(told.contains(&format!("dmlog_{name}")), "{name}");
+    }
+}
