@@ -4,6 +4,7 @@
 use std::collections::BTreeMap;
 use std::io::{Read as _, Write as _};
 use std::net::{SocketAddr, TcpListener, TcpStream};
+use std::path::Path;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::sync::{Arc, Mutex};
 use std::time::{Duration, Instant};
@@ -13,9 +14,9 @@ use dmlog_user::cli::serve::http::{HEAD_BYTES_MAX, Limits, Server};
 use dmlog_user::cli::serve::shelf::{Pages, Shelf};
 use dmlog_user::cli::serve::teller::{Feed, Teller};
 use dmlog_user::event::facts::{HookCoverage, Probe};
-use dmlog_user::event::ids::{LogId, MonoNs, Region};
+use dmlog_user::event::ids::{IoId, LogId, MonoNs, Region, Sector};
 use dmlog_user::event::item::{Gap, Item, LossCause};
-use dmlog_user::event::op::{Event, LogImpl, LogOp, Op};
+use dmlog_user::event::op::{Event, Io, LogImpl, LogOp, MirrorOp, Op};
 use dmlog_user::export::openmetrics::Serving;
 
 use crate::program::items;
@@ -32,12 +33,13 @@ struct Fed {
     /// Pages that were made: it is asked for coverage once for each.
     pages: Arc<AtomicU64>,
     probe: Probe,
+    now: MonoNs,
 }
 
 impl Fed {
     fn new(items: Vec<Item>, probe: Probe) -> Self {
         let items = Arc::new(Mutex::new(items));
-        Self { items, is_over: Arc::default(), pages: Arc::default(), probe }
+        Self { items, is_over: Arc::default(), pages: Arc::default(), probe, now: MonoNs(0) }
     }
 }
 
@@ -63,7 +65,7 @@ impl Feed for Fed {
     }
 
     fn now(&self) -> MonoNs {
-        MonoNs(u64::MAX)
+        self.now
     }
 
     fn is_over(&self) -> bool {
@@ -287,6 +289,83 @@ fn a_head_that_is_too_large_is_refused() {
     assert!(body.contains("dmlog_http_requests_total{code=\"431\"} 1"), "{body}");
 }
 
+/// A process that ends with the test.
+struct Ended(std::process::Child);
+
+impl Drop for Ended {
+    fn drop(&mut self) {
+        let _ = self.0.kill();
+        let _ = self.0.wait();
+    }
+}
+
+/// A port that nobody had a moment ago.
+fn free_port() -> SocketAddr {
+    TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap()
+}
+
+/// The program itself, of Debian's package: it asks for its own format, by its own headers, and answers with our numbers.
+#[test]
+fn a_real_prometheus_scrapes_it_and_answers_with_the_same_numbers() {
+    use std::process::{Command, Stdio};
+
+    let program = std::env::var("DMLOG_PROMETHEUS").unwrap_or_else(|_| "prometheus".to_owned());
+    if !Command::new(&program).arg("--version").output().is_ok_and(|output| output.status.success()) {
+        println!("SKIP a_real_prometheus_scrapes_it_and_answers_with_the_same_numbers: `{program}` does not run");
+        return;
+    }
+    let stage = Stage::new(Fed::new(items(), Probe::Fentry), Duration::ZERO, Limits::default());
+    let folder = Path::new(env!("CARGO_TARGET_TMPDIR")).join("prometheus");
+    let _ = std::fs::remove_dir_all(&folder);
+    std::fs::create_dir_all(&folder).unwrap();
+    let config = folder.join("prometheus.yml");
+    let target = stage.address();
+    let jobs = format!("[{{ job_name: dmlog, static_configs: [{{ targets: ['{target}'] }}] }}]");
+    std::fs::write(&config, format!("global: {{ scrape_interval: 200ms }}\nscrape_configs: {jobs}\n")).unwrap();
+    let at = free_port();
+    let mut command = Command::new(&program);
+    command.arg(format!("--config.file={}", config.display()));
+    command.arg(format!("--storage.tsdb.path={}", folder.join("data").display()));
+    command.arg(format!("--web.listen-address={at}"));
+    let child = command.stdin(Stdio::null()).stdout(Stdio::null()).stderr(Stdio::null()).spawn().unwrap();
+    let _prometheus = Ended(child);
+
+    let query = |query: &str| -> Option<f64> {
+        let encoded: String = query.bytes().map(|byte| format!("%{byte:02X}")).collect();
+        let request = format!("GET /api/v1/query?query={encoded} HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\r\n");
+        TcpStream::connect(at).ok()?;
+        // `…"value":[1790000000.1,"42"]}]}}`
+        answer(at, &request).body.split("\"value\":[").nth(1)?.split('"').nth(1)?.parse().ok()
+    };
+    let end = Instant::now() + PATIENCE;
+    while query("up{job=\"dmlog\"}") != Some(1.0) {
+        assert!(Instant::now() < end, "it does not scrape");
+        std::thread::sleep(Duration::from_millis(100));
+    }
+    let body = stage.get("/metrics", "").body;
+    let sample = |name: &str| -> f64 {
+        let line = body.lines().find_map(|line| line.strip_prefix(name)?.strip_prefix(' '));
+        line.unwrap_or_else(|| panic!("no {name} in {body}")).parse().unwrap()
+    };
+    let mirror = "device=\"vg/lv\",number=\"254:3\"";
+    for name in [
+        "dmlog_events_total".to_owned(),
+        format!("dmlog_marks_total{{{mirror}}}"),
+        format!("dmlog_flushes_total{{{mirror},kind=\"dirtied\"}}"),
+        format!("dmlog_flush_duration_seconds_sum{{{mirror},kind=\"dirtied\"}}"),
+        format!("dmlog_flush_duration_seconds_bucket{{{mirror},kind=\"dirtied\",le=\"+Inf\"}}"),
+        "dmlog_lost_events_total{cause=\"ring_full\"}".to_owned(),
+        // A name with everything in it that has to be escaped.
+        "dmlog_marks_total{device=\"odd \\\\u{1b}[2J\\\"name\",number=\"254:9\"}".to_owned(),
+    ] {
+        assert_eq!(query(&name), Some(sample(&name)), "{name}");
+    }
+    // Its own version asks for OpenMetrics; what it made of the types shows that it was that.
+    let metadata =
+        answer(at, "GET /api/v1/metadata?metric=dmlog_build HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\r\n");
+    assert!(metadata.body.contains("\"type\":\"info\""), "{}", metadata.body);
+}
+
 /// Pages as large as no machine has them, so that they do not fit into what the system buffers.
 fn large_pages() -> Pages {
     let large = Bytes::from(vec![b'x'; 32 << 20]);
@@ -353,6 +432,21 @@ fn losses_are_counters() {
     assert!(body.contains("dmlog_loss_gaps_of_unknown_size_total{cause=\"queue_full\"} 1\n"), "{body}");
     assert!(body.contains("dmlog_lost_events_total{cause=\"ring_full\"} 0\n"), "{body}");
     assert_eq!(stage.shelf.serving().refused, 0);
+}
+
+/// A write that hangs makes no events, and is what somebody wants to be woken for.
+#[test]
+fn what_hangs_grows_older_though_nothing_happens() {
+    let start_ns = facts().clock.monotonic_ns;
+    let at = |seconds: u64| MonoNs(start_ns + seconds * 1_000_000_000);
+    let io = Io { io: IoId(7), sector: Sector(8), bytes: 4096, opf: 1, tgid: 9, comm: "fio".to_owned() };
+    let op = Op::Mirror(MirrorOp::Map(io));
+    let map = Item::Event(Event { time: at(10), cpu: 0, tid: 1, log: LogId(1), duration: None, op });
+    let fed = Fed { now: at(70), ..Fed::new(vec![map], Probe::Fentry) };
+    let stage = Stage::new(fed, Duration::ZERO, Limits::default());
+    let body = stage.get("/metrics", "").body;
+    let oldest = "dmlog_oldest_bio_under_way_seconds{device=\"unidentified device of log 1\"} 60.000000000\n";
+    assert!(body.contains(oldest), "{body}");
 }
 
 /// What the unit grants and hides is what the program needs: it cannot say so in a guest without systemd.
