@@ -74,12 +74,12 @@ impl Tap {
 }
 
 /// To the mailbox alone.
-struct Into {
+struct MailboxOutlet {
     mailbox: Arc<Mailbox>,
     events: u64,
 }
 
-impl Outlet for Into {
+impl Outlet for MailboxOutlet {
     fn is_ready(&mut self) -> bool {
         true
     }
@@ -113,7 +113,7 @@ pub fn tap<T: Send>(mut capture: Capture, look: impl FnOnce(Tap) -> T + Send) ->
         standing: Arc::clone(&standing),
         is_over: Arc::clone(&is_over),
     };
-    let mut outlet = Into { mailbox, events: 0 };
+    let mut outlet = MailboxOutlet { mailbox, events: 0 };
     let mut on_second = |second: &Second<'_>| {
         let now = Standing { coverage: second.capture.coverage(), ring_lost: second.ring_lost };
         *standing.lock().unwrap_or_else(PoisonError::into_inner) = now;

@@ -154,7 +154,7 @@ pub(super) fn look_beside<T: Send>(
     let has_looked = AtomicBool::new(false);
     let runtime = tokio::runtime::Builder::new_current_thread().enable_io().enable_time().build()?;
     std::thread::scope(|scope| {
-        let looker = std::thread::Builder::new().name("screen".to_owned()).spawn_scoped(scope, || {
+        let looker = std::thread::Builder::new().name("looker".to_owned()).spawn_scoped(scope, || {
             use_normal_priority();
             // Also when it panics: the capture must not go on behind it.
             let _told = SetOnDrop(&has_looked);
