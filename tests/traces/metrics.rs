@@ -339,3 +339,48 @@ fn promtool_makes_blocks_of_an_export() {
     let said = String::from_utf8_lossy(&output.stdout);
     assert!(said.split_whitespace().filter(|word| *word == samples).count() >= 2, "{samples} samples: {said}");
 }
+
+/// Every `expr` in a dashboard.
+fn expressions(value: &Value, out: &mut Vec<String>) {
+    match value {
+        Value::Object(map) => {
+            out.extend(map.get("expr").and_then(Value::as_str).map(str::to_owned));
+            map.values().for_each(|value| expressions(value, out));
+        }
+        Value::Array(values) => values.iter().for_each(|value| expressions(value, out)),
+        Value::Null | Value::Bool(_) | Value::Number(_) | Value::String(_) => {}
+    }
+}
+
+/// As rules they are parsed and their types checked.
+#[test]
+fn promtool_understands_the_queries_of_the_dashboard() {
+    let promtool = match promtool() {
+        Ok(promtool) => promtool,
+        Err(reason) => {
+            println!("SKIP promtool_understands_the_queries_of_the_dashboard: {reason}");
+            return;
+        }
+    };
+    let dashboard = include_str!("../../dmlog-user/dist/grafana.json");
+    let mut queries = Vec::new();
+    expressions(&serde_json::from_str(dashboard).unwrap(), &mut queries);
+    let rules: Vec<Value> = queries
+        .iter()
+        .enumerate()
+        .map(|(number, query)| {
+            // What Grafana puts in for its variables.
+            let query = query.replace("$__rate_interval", "1m").replace("$__range", "1h");
+            let query = query.replace("$instance", ".*").replace("$device", ".*");
+            assert!(!query.contains('$'), "{query}");
+            serde_json::json!({"record": format!("dashboard:{number}"), "expr": query})
+        })
+        .collect();
+    assert!(rules.len() > 30, "{queries:?}");
+    let rules = serde_json::json!({"groups": [{"name": "dashboard", "rules": rules}]});
+    // YAML takes JSON.
+    let path = Path::new(env!("CARGO_TARGET_TMPDIR")).join("dashboard.yml");
+    std::fs::write(&path, rules.to_string()).unwrap();
+    let output = Command::new(&promtool).args(["check", "rules"]).arg(&path).output().unwrap();
+    assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
+}

@@ -118,3 +118,48 @@ impl Shelf {
         }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use std::time::{Duration, Instant};
+
+    use bytes::Bytes;
+
+    use super::{Pages, Shelf, lock};
+
+    fn pages(health: &'static str, made: Instant) -> Pages {
+        let (empty, health) = (Bytes::new(), Bytes::from_static(health.as_bytes()));
+        Pages { openmetrics: empty.clone(), prometheus: empty.clone(), home: empty, health, is_healthy: true, made }
+    }
+
+    /// What somebody gets who comes now.
+    fn newest(shelf: &Shelf) -> Bytes {
+        let runtime = tokio::runtime::Builder::new_current_thread().enable_time().build().unwrap();
+        runtime.block_on(shelf.newest()).health.clone()
+    }
+
+    #[test]
+    fn nobody_makes_pages_twice_in_an_interval() {
+        let shelf = Shelf::new(pages("first", Instant::now()), Duration::from_hours(1));
+        assert_eq!(newest(&shelf), "first");
+        assert!(!*lock(&shelf.is_asked), "they are new enough");
+        // Somebody else asked before those were there, and is heard only now.
+        *lock(&shelf.is_asked) = true;
+        assert!(!shelf.wait_asked(Duration::ZERO));
+        assert!(!*lock(&shelf.is_asked), "and is not heard again");
+    }
+
+    #[test]
+    fn whoever_comes_for_old_pages_waits_for_new_ones() {
+        let shelf = Shelf::new(pages("old", Instant::now()), Duration::ZERO);
+        std::thread::scope(|scope| {
+            let maker = scope.spawn(|| {
+                while !shelf.wait_asked(Duration::from_secs(1)) {}
+                shelf.put(pages("new", Instant::now()));
+            });
+            assert_eq!(newest(&shelf), "new");
+            maker.join().unwrap();
+        });
+        assert_eq!(newest(&shelf), "new", "though nobody makes any more");
+    }
+}
