@@ -26,7 +26,8 @@ fn check(cases: u32, test: impl Fn(&[Item]) -> Result<(), TestCaseError>) {
     let stream = vec((items::item(), proptest::bool::weighted(0.8)), 0..300);
     let stream =
         stream.prop_map(|stream| stream.into_iter().map(|(item, fold)| meeting(item, fold)).collect::<Vec<_>>());
-    TestRunner::new(config).run(&stream, |items| test(&items)).unwrap();
+    let result = TestRunner::new(config).run(&stream, |items| test(&items));
+    assert!(result.is_ok(), "{}", result.map_or_else(|error| error.to_string(), |()| String::new()));
 }
 
 fn names() -> Names {
@@ -38,7 +39,9 @@ fn any_items_have_metrics_in_both_formats() {
     check(60, |items| {
         let facts = CaptureFacts { host: "h\"\n\\\u{1b}".to_owned(), ..CaptureFacts::default() };
         let mut session = Session::new(Some(&facts), Settings::default());
-        items.iter().for_each(|item| session.apply(item));
+        for item in items {
+            session.apply(item);
+        }
         let (snapshot, distributions) = (session.snapshot(50), session.distributions());
         prop_assert_eq!(snapshot.devices.len(), distributions.len());
         let report = Report { source: "x", facts: &facts, snapshot: &snapshot, end: TraceEnd::Clean };
