@@ -331,7 +331,7 @@ fn a_real_prometheus_scrapes_it_and_answers_with_the_same_numbers() {
     let _prometheus = Ended(child);
 
     let query = |query: &str| -> Option<f64> {
-        let encoded: String = query.bytes().map(|byte| format!("%{byte:02X}")).collect();
+        let encoded = query.bytes().fold(String::new(), |text, byte| format!("{text}%{byte:02X}"));
         let request = format!("GET /api/v1/query?query={encoded} HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\r\n");
         TcpStream::connect(at).ok()?;
         // `…"value":[1790000000.1,"42"]}]}}`

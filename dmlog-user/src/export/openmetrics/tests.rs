@@ -189,6 +189,28 @@ fn of_too_many_mirrors_those_with_most_events_are_told() {
 }
 
 #[test]
+fn every_mirror_has_its_own_durations() {
+    // Of a log that nobody knows: it comes first in a session and last in a snapshot.
+    let lines = [
+        mark(0, 1),
+        identity(1, 1, "a"),
+        mark(1, 1),
+        mark(1, 1),
+        identity(2, 2, "b"),
+        mark(2, 1),
+        mark(2, 2),
+        mark(2, 3),
+    ];
+    let text = rendered(&lines, Dialect::OpenMetrics, None);
+    for (labels, count) in
+        [("device=\"unknown device\"", 1), ("device=\"a\",number=\"254:1\"", 2), ("device=\"b\",number=\"254:2\"", 3)]
+    {
+        let line = format!("\ndmlog_operation_duration_seconds_count{{{labels},op=\"mark_region\"}} {count}\n");
+        assert!(text.contains(&line), "no {line} in {text}");
+    }
+}
+
+#[test]
 fn nothing_seen_is_still_a_whole_text() {
     let text = rendered(&[], Dialect::OpenMetrics, None);
     assert!(text.contains("\ndmlog_events_total 0\n") && text.ends_with("\n# EOF\n"), "{text}");
