@@ -3,7 +3,11 @@
 use std::fs;
 use std::path::Path;
 
+use dmlog_user::event::text::parse::parse;
+use dmlog_user::trace::writer::TraceWriter;
+
 use crate::program::{Run, file, items, run, run_with_stdin, trace};
+use crate::workload::facts;
 
 fn export(name: &str, format: &str, arguments: &[&str]) -> Run {
     let path = file(name, &trace(true));
@@ -41,6 +45,30 @@ fn a_log_has_a_tag_for_each_device_operation_and_kind() {
 
 fn all_lost(text: &str) -> &str {
     text.lines().find_map(|line| line.strip_prefix("# lost in all: ")).unwrap_or_default()
+}
+
+/// A mirror that is created has no name at first.
+#[test]
+fn a_tag_has_the_name_that_comes_seconds_later() {
+    let identity = |time: u64, name: &str| {
+        format!(
+            "{time}.000000000 cpu=0 tid=1 log=1 identity device=\"254:3\" name=\"{name}\" log_type=\"core\" flush_failed=0 log_device_failed=0"
+        )
+    };
+    let mark = |time: u64| format!("{time}.500000000 cpu=0 tid=1 log=1 impl=core mark_region region=1 duration_ns=700");
+    let mut bytes = Vec::new();
+    let mut writer = TraceWriter::new(&mut bytes, &facts()).unwrap();
+    for line in [identity(6_000, ""), mark(6_000), identity(6_005, "vg/lv"), mark(6_006), identity(6_007, "")] {
+        writer.push(&parse(&line).unwrap()).unwrap();
+    }
+    writer.finish().unwrap();
+    let path = file("hlog-named-later.dmlog", &bytes);
+    let read = run([Path::new("export"), &path, "--to".as_ref(), "hlog".as_ref(), "-o".as_ref(), "-".as_ref()]);
+    assert_eq!(tags(&read), ["vg/lv:mark_region"]);
+    assert_eq!(read.stdout.matches("\nTag=").count(), 2, "{}", read.stdout);
+    // What comes through a pipe is read once.
+    let piped = run_with_stdin(&["export", "-", "--to", "hlog", "-o", "-"], &bytes);
+    assert_eq!(tags(&piped), ["254%3A3:mark_region", "vg/lv:mark_region"]);
 }
 
 #[test]
