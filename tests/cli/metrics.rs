@@ -58,14 +58,16 @@ fn a_tag_has_the_name_that_comes_seconds_later() {
     let mark = |time: u64| format!("{time}.500000000 cpu=0 tid=1 log=1 impl=core mark_region region=1 duration_ns=700");
     let mut bytes = Vec::new();
     let mut writer = TraceWriter::new(&mut bytes, &facts()).unwrap();
-    for line in [identity(6_000, ""), mark(6_000), identity(6_005, "vg/lv"), mark(6_006), identity(6_007, "")] {
+    for line in
+        [identity(6_000, ""), mark(6_000), mark(6_002), identity(6_005, "vg/lv"), mark(6_006), identity(6_007, "")]
+    {
         writer.push(&parse(&line).unwrap()).unwrap();
     }
     writer.finish().unwrap();
     let path = file("hlog-named-later.dmlog", &bytes);
     let read = run([Path::new("export"), &path, "--to".as_ref(), "hlog".as_ref(), "-o".as_ref(), "-".as_ref()]);
     assert_eq!(tags(&read), ["vg/lv:mark_region"]);
-    assert_eq!(read.stdout.matches("\nTag=").count(), 2, "{}", read.stdout);
+    assert_eq!(read.stdout.matches("\nTag=").count(), 3, "{}", read.stdout);
     // What comes through a pipe is read once.
     let piped = run_with_stdin(&["export", "-", "--to", "hlog", "-o", "-"], &bytes);
     assert_eq!(tags(&piped), ["254%3A3:mark_region", "vg/lv:mark_region"]);
