@@ -6,7 +6,8 @@
 //! ```
 //!
 //! Where somebody watches ([`watch`]), the same batches go to two places: to the screen, through a [`mailbox`] of bounded size,
-//! and to a [`keeper`], which keeps the recent past in memory and writes a file when asked to.
+//! and to a [`keeper`], which keeps the recent past in memory and writes a file when asked to. Where only numbers are made of
+//! them ([`tap`]), the mailbox is all there is.
 //!
 //! The thread that drains the ring does nothing else, so that a slow disk costs whole batches that are counted, and never
 //! records in the kernel. The writer seals at least once a second: a recorder that is killed loses no more than that. When
@@ -19,7 +20,7 @@ use std::sync::mpsc::{Receiver, RecvTimeoutError, sync_channel};
 use std::thread::JoinHandle;
 use std::time::Duration;
 
-use self::drain::{Outlet, Until, drain};
+use self::drain::{Outlet, Second, Until, drain};
 use self::feeder::Feeder;
 use crate::capture::{Capture, Losses, use_normal_priority};
 use crate::event::item::Item;
@@ -31,6 +32,7 @@ mod feeder;
 pub mod keeper;
 mod mailbox;
 pub mod past;
+pub mod tap;
 pub mod watch;
 
 /// Batches that may wait for the writer. With [`BATCH_ITEMS`] of about 100 bytes each they stay below 32 MiB.
@@ -117,9 +119,10 @@ pub fn record<W: Write + Send + 'static>(
     let mut feeder = Feeder::new(queue);
     let runtime = tokio::runtime::Builder::new_current_thread().enable_io().enable_time().build()?;
     let until = Until { duration, is_over: &|| false, on_user_signal: None };
-    runtime.block_on(drain(&mut capture, &mut feeder, &until, &mut |events, lost| {
+    runtime.block_on(drain(&mut capture, &mut feeder, &until, &mut |second| {
         let bytes = shared.bytes.load(Ordering::Relaxed);
-        on_progress(Progress { events, lost, bytes, elapsed: start.elapsed() });
+        let Second { events, ring_lost, dropped, .. } = *second;
+        on_progress(Progress { events, lost: ring_lost + dropped, bytes, elapsed: start.elapsed() });
     }))?;
     let mut rest = Vec::new();
     let losses = capture.stop(&mut rest);

@@ -7,9 +7,12 @@
 mod bad_files;
 mod export;
 mod inspect;
+mod metrics;
 mod print;
 mod program;
 mod report;
+#[cfg(feature = "serve")]
+mod serve;
 mod verify;
 mod whatif;
 #[path = "../traces/workload.rs"]

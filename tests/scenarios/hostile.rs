@@ -1,7 +1,7 @@
 //! Whatever a trace says, there is a report: any items in any order, extreme numbers and names included.
 
 #[path = "../properties/items.rs"]
-mod items;
+pub(crate) mod items;
 
 use dmlog_user::event::facts::CaptureFacts;
 use dmlog_user::event::ids::{DurationNs, IoId, LogId, MonoNs};
@@ -19,7 +19,7 @@ use serde_json::Value;
 use crate::render;
 
 /// Few logs and bios, so that events meet: most numbers are folded into a small range.
-fn meeting(mut item: Item, fold: bool) -> Item {
+pub(crate) fn meeting(mut item: Item, fold: bool) -> Item {
     if let (Item::Event(Event { log, op, .. }), true) = (&mut item, fold) {
         *log = LogId(log.0 % 5);
         if let Op::Mirror(MirrorOp::Map(io)) = op {

@@ -5,6 +5,7 @@
 
 mod command;
 mod hostile;
+mod hostile_metrics;
 mod pages;
 mod rules;
 mod scenario;

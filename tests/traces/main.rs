@@ -9,6 +9,7 @@ mod dataset;
 mod exports;
 mod golden;
 mod hostile;
+mod metrics;
 mod model;
 mod pages;
 mod perfetto;

@@ -15,6 +15,7 @@
 //! flight       the last stretch of time, written when it is worth keeping
 //! fidelity     the model of a log foresees what the kernel answers
 //! live         the screen, in a terminal: what was done is read off it
+//! serve        metrics: exact under scrapers and garbage; a real Prometheus reads them
 //! disk_format  logs on a device: a kernel reads ours, we read its
 //! ```
 #![expect(clippy::print_stdout, reason = "a test that cannot run says so on stdout, where the harness reads it")]
@@ -29,6 +30,7 @@ mod kill;
 mod live;
 mod modules;
 mod overflow;
+mod serve;
 mod storm;
 mod support;
 #[path = "../terminal/terminal.rs"]

@@ -252,6 +252,7 @@ metrics! {
     ADDED_LATENCY_P99 "added_write_latency_ns_p99" Nanoseconds "added p99";
 
     DEVICES_BEYOND_LIMIT "logs_beyond_limit" Count "logs beyond the limit";
+    DEVICES_LEFT_OUT "devices_left_out" Count "mirrors left out";
     SCHEMA_VERSION "schema_version" Index "schema";
 }
 

@@ -56,6 +56,11 @@ impl Churn {
         self.lag_sum_ns = self.lag_sum_ns.saturating_add(sum_ns);
     }
 
+    /// How long regions stayed dirty, and of each flush that wrote clears, how long the oldest of them had waited.
+    pub fn latencies(&self) -> [&Latency; 2] {
+        [&self.lifetimes, &self.oldest_lags]
+    }
+
     /// Adds another device's.
     pub fn absorb(&mut self, other: &Self) {
         self.lifetimes.absorb(&other.lifetimes);

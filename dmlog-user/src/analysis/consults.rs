@@ -65,6 +65,12 @@ impl Consults {
         }
     }
 
+    /// How long round trips took, by request.
+    pub fn latencies(&self) -> impl Iterator<Item = (&'static str, &Latency)> {
+        let counted = REQUEST_NAMES.into_iter().zip(&self.by_request);
+        counted.filter_map(|(name, counters)| Some((name, &counters.as_ref()?.latency)))
+    }
+
     /// Adds another device's round trips.
     pub fn absorb(&mut self, other: &Self) {
         for (ours, theirs) in self.by_request.iter_mut().zip(&other.by_request) {

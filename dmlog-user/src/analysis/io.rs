@@ -186,6 +186,16 @@ impl Io {
         &self.by_kind[kind_index(IoKind::Write)].latency
     }
 
+    /// How long bios took, by kind.
+    pub fn latencies(&self) -> impl Iterator<Item = (&'static str, &Latency)> {
+        IO_KIND_NAMES.into_iter().zip(self.by_kind.iter().map(|counters| &counters.latency))
+    }
+
+    /// How long the parts of writes took.
+    pub fn part_latencies(&self) -> impl Iterator<Item = (&'static str, &Latency)> {
+        PART_NAMES.into_iter().zip(&self.parts)
+    }
+
     /// What is told of the bios, over a time of `span_ns`.
     pub fn summary(&self, span_ns: u64, under_way: UnderWay) -> IoSummary {
         let kinds =

@@ -243,6 +243,29 @@ impl Latency {
         steps
     }
 
+    /// How many durations were at most as long as each of these bounds, which rise. A bound that lies within a bucket counts
+    /// the buckets below it, so it is exact to the histogram's relative error.
+    pub fn at_most<const N: usize>(&self, bounds_ns: &[u64; N]) -> [u64; N] {
+        let mut counts = [0; N];
+        let place = |bucket: usize| bounds_ns.partition_point(|bound| *bound < self.scale.largest_of(bucket));
+        for (bucket, count) in self.counted.iter().flat_map(|counted| counted.buckets()) {
+            if let Some(counted) = counts.get_mut(place(bucket)) {
+                *counted += count;
+            }
+        }
+        for duration_ns in self.recent.iter().take(usize::from(self.recents)) {
+            if let Some(counted) = counts.get_mut(place(self.scale.bucket(u64::from(*duration_ns)))) {
+                *counted += 1;
+            }
+        }
+        let mut sum = 0;
+        for count in &mut counts {
+            sum += *count;
+            *count = sum;
+        }
+        counts
+    }
+
     /// The same in steps that many moments can be kept of.
     pub fn spread(&self) -> Spread {
         let mut spread = Spread::default();
@@ -549,6 +572,18 @@ mod tests {
         }
         left.absorb(&right);
         assert_eq!(left.summary(), both.summary());
+    }
+
+    #[test]
+    fn bounds_count_what_is_not_longer() {
+        let mut latency = Latency::of_device();
+        // The last one alone is not counted yet when it is asked.
+        for duration_ns in [50, 100, 101, 1_000, 1_001_000, 20_000_000, u64::MAX, 7] {
+            latency.record(duration_ns);
+        }
+        assert_eq!(latency.at_most(&[100, 1_000, 1_000_000, 1_000_000_000]), [3, 5, 5, 7]);
+        assert_eq!(latency.at_most(&[6]), [0]);
+        assert_eq!(Latency::of_device().at_most(&[1]), [0]);
     }
 
     #[test]

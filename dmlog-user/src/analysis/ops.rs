@@ -64,6 +64,11 @@ impl Ops {
         self.counts.iter().sum()
     }
 
+    /// How long each operation took, by its name in [`OP_NAMES`].
+    pub fn latencies(&self) -> impl Iterator<Item = (&'static str, &Latency)> {
+        OP_NAMES.iter().map(|(_, name)| *name).zip(&self.latencies)
+    }
+
     /// Adds another device's counters.
     pub fn absorb(&mut self, other: &Self) {
         for code in 0..CODES {

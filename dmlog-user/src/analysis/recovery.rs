@@ -177,6 +177,11 @@ impl Recovery {
         (self.recovered, self.copied_bytes)
     }
 
+    /// How long copies took.
+    pub fn copy_latency(&self) -> &Latency {
+        &self.copy_latency
+    }
+
     /// Adds another device's recovery.
     pub fn absorb(&mut self, other: &Self) {
         self.handed_out += other.handed_out;

@@ -12,20 +12,21 @@ use super::exit::{Exit, Failure};
 use super::interrupt::Interrupt;
 use super::output::Output;
 use super::progress::Progress;
-use super::report::{moment, select};
 use super::selection::{Devices, Selection};
-use super::trace_file::{Source, TraceFile, TraceTime, end_of};
+use super::trace_file::{Source, TraceFile, TraceTime};
+use super::whole;
 use crate::export::csv::Csv;
+use crate::export::hdr::hgrm::Hgrm;
+use crate::export::hdr::hlog::Hlog;
 use crate::export::jsonl::JsonLines;
+use crate::export::openmetrics::REGIONS_MAX;
 #[cfg(feature = "parquet")]
 use crate::export::parquet::ParquetFile;
 #[cfg(feature = "parquet")]
 use crate::export::parquet::dataset::Dataset;
 use crate::export::perfetto::Perfetto;
 use crate::export::sink::ItemSink;
-use crate::export::{Report, svg};
-use crate::session::snapshot::TOP_DEFAULT;
-use crate::session::{Session, Settings};
+use crate::session::Session;
 use crate::trace::reader::{Tail, TraceReader};
 
 /// Arguments of `dmlog-top export`.
@@ -37,7 +38,7 @@ pub struct Args {
     /// Format to write
     #[arg(long, value_enum)]
     to: Format,
-    /// File to write, which gets its name when it is whole; `-` is stdout
+    /// File to write, which gets its name when it is whole; `-` is stdout. For hgrm a folder, with a file for each tag
     #[arg(short, long, value_name = "OUT", required_unless_present = "dataset")]
     output: Option<PathBuf>,
     /// With `--to parquet`: put the rows into this folder, which the traces of many hosts and days share
@@ -52,6 +53,9 @@ pub struct Args {
     /// Only before this time
     #[arg(long, value_name = "T")]
     until: Option<TraceTime>,
+    /// With openmetrics: also the N most marked, written and re-marked regions of each mirror, 1 to 100
+    #[arg(long, value_name = "N", value_parser = parse_regions)]
+    top_regions: Option<usize>,
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq, clap::ValueEnum)]
@@ -60,13 +64,19 @@ enum Format {
     Csv,
     /// JSON lines, one object an event; `dmlog-top schema` describes them
     Jsonl,
-    /// Perfetto track events, for ui.perfetto.dev: passes, flushes, writes, recoveries, flows between them
+    /// Track events for ui.perfetto.dev: passes, flushes, writes and their waits as slices, with arrows from one to the other
     Perfetto,
     /// An Apache Parquet file, one row an event
     #[cfg(feature = "parquet")]
     Parquet,
     /// One picture: heat maps of flushes, writes and marks over time
     Svg,
+    /// An HdrHistogram log: durations by device, operation and kind of flush, a histogram of each a second
+    Hlog,
+    /// A folder of percentile distributions for HdrHistogram's plotters: by device, operation and kind of flush
+    Hgrm,
+    /// Counters, gauges and histograms at the end of the trace, for Prometheus
+    Openmetrics,
 }
 
 /// Runs the command.
@@ -77,51 +87,80 @@ enum Format {
 pub fn run(args: &Args) -> Result<Exit, Failure> {
     let interrupt = Interrupt::listen().context("cannot listen for signals").map_err(io_failure)?;
     let file = TraceFile::from(args.file.as_path());
-    let devices = if args.devices.is_empty() { None } else { Some(Devices::find(&file, &args.devices)?) };
+    if args.top_regions.is_some() && args.to != Format::Openmetrics {
+        let error = anyhow::anyhow!("`--top-regions` belongs to `--to openmetrics`; leave it out");
+        return Err(Failure::new(Exit::Usage, error));
+    }
+    // Numbers are chosen by device when they are there, single events by what names their logs.
+    let by_log = !args.devices.is_empty() && !matches!(args.to, Format::Openmetrics | Format::Svg);
+    let devices = if by_log { Some(Devices::find(&file, &args.devices)?) } else { None };
     let reader = file.open()?;
     let selection = Selection { devices, since: args.since, until: args.until, ..Selection::default() };
-    let target = args.output.as_deref().or(args.dataset.as_deref()).unwrap_or(Path::new("-"));
     let total_bytes = fs::metadata(&args.file).map_or(0, |known| known.len());
     let progress = Progress::new(format!("export of {}", file.name()), total_bytes);
+    let target = args.output.as_deref().or(args.dataset.as_deref()).unwrap_or(Path::new("-"));
     let mut export = Export { file, reader, selection, interrupt, progress, output: target };
     if args.dataset.is_some() {
         add_to_dataset(&mut export, args.to)?;
     } else {
-        write_file(&mut export, args)?;
+        write_as(args, &mut export)?;
     }
-    tell_torn(&export.file, &export.reader);
-    Ok(Exit::Done)
-}
-
-fn tell_torn(file: &TraceFile, reader: &TraceReader<Source>) {
-    if let Tail::Torn { bytes } = reader.tail() {
-        let name = file.name();
+    if let Tail::Torn { bytes } = export.reader.tail() {
+        let name = export.file.name();
         let _ = writeln!(
             io::stderr(),
             "dmlog-top: `{name}` was not ended by its recorder; {bytes} bytes behind the last seal cannot be read"
         );
     }
+    Ok(Exit::Done)
 }
 
-/// Writes one file, or to stdout.
-fn write_file(export: &mut Export<'_>, args: &Args) -> Result<(), Failure> {
+fn write_as(args: &Args, export: &mut Export<'_>) -> Result<(), Failure> {
     let target = export.output;
-    let output = Output::open(target).map_err(|error| write_failure(target, error))?;
+    let failure = |error| write_failure(target, error);
+    let open = || Output::open(target).map_err(failure);
     let output = match args.to {
-        Format::Csv => export.write(Csv::new(output))?,
-        Format::Jsonl => export.write(JsonLines::new(output))?,
+        Format::Csv => {
+            let sink = Csv::new(open()?);
+            export.write(sink)?
+        }
+        Format::Jsonl => {
+            let sink = JsonLines::new(open()?);
+            export.write(sink)?
+        }
         Format::Perfetto => {
-            let sink = Perfetto::new(output, export.reader.facts());
+            let sink = Perfetto::new(open()?, export.reader.facts());
             export.write(sink)?
         }
         #[cfg(feature = "parquet")]
         Format::Parquet => {
-            let sink = ParquetFile::new(output, export.reader.facts());
-            export.write(sink.map_err(|error| write_failure(target, error))?)?
+            let sink = ParquetFile::new(open()?, export.reader.facts()).map_err(failure)?;
+            export.write(sink)?
         }
-        Format::Svg => export.picture(args, output)?,
+        Format::Hlog => {
+            let names = whole::names(&export.file)?;
+            let sink = Hlog::new(open()?, export.reader.facts(), names);
+            export.write(sink)?
+        }
+        Format::Hgrm => {
+            let sink = Hgrm::new(whole::names(&export.file)?);
+            let tags = export.write(sink)?;
+            return whole::write_tags(target, &tags).map_err(|(path, error)| write_failure(&path, error));
+        }
+        Format::Openmetrics => {
+            let mut output = open()?;
+            let text = whole::openmetrics(export, &args.devices, args.top_regions.unwrap_or(0))?;
+            output.write_all(text.as_bytes()).map_err(failure)?;
+            output
+        }
+        Format::Svg => {
+            let mut output = open()?;
+            let picture = whole::heat_maps(export, &args.devices)?;
+            output.write_all(picture.as_bytes()).map_err(failure)?;
+            output
+        }
     };
-    output.commit().map_err(|error| write_failure(target, error))
+    output.commit().map_err(failure)
 }
 
 /// Writes the files of a dataset. They get their names one after the other when all are whole.
@@ -149,38 +188,16 @@ fn add_to_dataset(_: &mut Export<'_>, _: Format) -> Result<(), Failure> {
 }
 
 /// An export under way.
-struct Export<'a> {
-    file: TraceFile,
-    reader: TraceReader<Source>,
-    selection: Selection,
+pub(super) struct Export<'a> {
+    pub(super) file: TraceFile,
+    pub(super) reader: TraceReader<Source>,
+    pub(super) selection: Selection,
     interrupt: Interrupt,
     progress: Progress,
     output: &'a Path,
 }
 
 impl Export<'_> {
-    /// Writes heat maps: what the report counts of the whole time that was asked for, over time.
-    fn picture(&mut self, args: &Args, mut output: Output) -> Result<Output, Failure> {
-        let Self { file, reader, interrupt, progress, .. } = self;
-        let settings = Settings { since: args.since.map(moment), until: args.until.map(moment) };
-        let mut session = Session::new(Some(reader.facts()), settings).with_maps();
-        while let Some(batch) =
-            reader.next_batch_rows(|row| session.apply_row(row)).map_err(|error| file.failure(error))?
-        {
-            if interrupt.is_set() {
-                return Err(interrupted(self.output));
-            }
-            progress.at(batch.bytes.end);
-        }
-        let mut snapshot = session.snapshot(TOP_DEFAULT);
-        select(&mut snapshot, &args.devices, file)?;
-        let (source, facts) = (file.name(), reader.facts());
-        let report = Report { source: &source, facts, snapshot: &snapshot, end: end_of(reader) };
-        let picture = svg::render(&report, &session.maps().unwrap_or_default());
-        output.write_all(picture.as_bytes()).map_err(|error| write_failure(self.output, error))?;
-        Ok(output)
-    }
-
     /// Hands everything that was asked for to a format.
     fn write<S: ItemSink>(&mut self, mut sink: S) -> Result<S::Out, Failure> {
         let clock_start = self.reader.facts().clock.monotonic_ns;
@@ -197,9 +214,7 @@ impl Export<'_> {
                 }
             });
             written.map_err(|error| write_failure(self.output, error))?;
-            if self.interrupt.is_set() {
-                return Err(interrupted(self.output));
-            }
+            self.go_on()?;
             match batch.map_err(|error| self.file.failure(error))? {
                 Some(batch) => self.progress.at(batch.bytes.end),
                 None => return sink.finish().map_err(|error| write_failure(self.output, error)),
@@ -208,8 +223,33 @@ impl Export<'_> {
     }
 }
 
-fn interrupted(output: &Path) -> Failure {
-    io_failure(anyhow::anyhow!("interrupted; `{}` was not written", TraceFile::from(output).name()))
+impl Export<'_> {
+    /// Folds the whole trace.
+    pub(super) fn fold(&mut self, session: &mut Session) -> Result<(), Failure> {
+        loop {
+            let batch = self.reader.next_batch_rows(|row| session.apply_row(row));
+            self.go_on()?;
+            match batch.map_err(|error| self.file.failure(error))? {
+                Some(batch) => self.progress.at(batch.bytes.end),
+                None => return Ok(()),
+            }
+        }
+    }
+
+    fn go_on(&self) -> Result<(), Failure> {
+        if !self.interrupt.is_set() {
+            return Ok(());
+        }
+        let name = TraceFile::from(self.output).name();
+        Err(io_failure(anyhow::anyhow!("interrupted; `{name}` was not written")))
+    }
+}
+
+fn parse_regions(text: &str) -> Result<usize, String> {
+    match text.parse() {
+        Ok(regions) if (1..=REGIONS_MAX).contains(&regions) => Ok(regions),
+        Ok(_) | Err(_) => Err(format!("expected a number from 1 to {REGIONS_MAX}")),
+    }
 }
 
 fn io_failure(error: anyhow::Error) -> Failure {

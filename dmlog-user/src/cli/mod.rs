@@ -33,9 +33,12 @@ pub mod schema;
 #[cfg(feature = "tui")]
 pub mod screen;
 pub mod selection;
+#[cfg(feature = "serve")]
+pub mod serve;
 pub mod trace_file;
 pub mod verify;
 pub mod whatif;
+mod whole;
 
 /// Observes device-mapper dirty region logs: what a mirror marks, clears and flushes, and what it costs.
 #[derive(Debug, Parser)]
@@ -62,6 +65,9 @@ enum Command {
     /// Record the running kernel's mirrors to a trace file (root)
     #[cfg(feature = "live")]
     Record(record::Args),
+    /// Serve the running kernel's mirrors as metrics for Prometheus (root)
+    #[cfg(feature = "live")]
+    Serve(serve::command::Args),
     /// Show a trace on the screen, back and forth in time
     #[cfg(feature = "tui")]
     Replay(replay::Args),
@@ -123,6 +129,8 @@ fn dispatch(command: &Command) -> Result<Exit, Failure> {
         Command::Live(args) => live::run(args),
         #[cfg(feature = "live")]
         Command::Record(args) => record::run(args),
+        #[cfg(feature = "live")]
+        Command::Serve(args) => serve::command::run(args),
         #[cfg(feature = "tui")]
         Command::Replay(args) => replay::run(args),
         Command::Print(args) => print::run(args),

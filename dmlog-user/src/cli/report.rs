@@ -75,6 +75,7 @@ pub fn run(args: &Args) -> Result<Exit, Failure> {
     Ok(Exit::Done)
 }
 
+/// A time as a session takes it.
 pub(super) fn moment(time: TraceTime) -> Moment {
     match time {
         TraceTime::FromStart(ns) => Moment::FromStart(DurationNs(ns)),

@@ -10,6 +10,7 @@ pub mod chart;
 pub mod coverage;
 pub mod csv;
 pub mod document;
+pub mod hdr;
 pub mod html;
 pub mod inspection;
 pub mod json;
@@ -17,6 +18,7 @@ pub mod jsonl;
 pub mod markdown;
 pub mod markup;
 pub mod number;
+pub mod openmetrics;
 #[cfg(feature = "parquet")]
 pub mod parquet;
 pub mod perfetto;

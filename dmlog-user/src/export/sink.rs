@@ -51,6 +51,8 @@ impl<T> DeviceNames<T> {
         let form =
             || if name.is_empty() || name.len() > NAME_BYTES_MAX { form(&device.to_string()) } else { form(name) };
         match self.0.entry(*log) {
+            // What could be read once and not this time is still true.
+            Entry::Occupied(_) if name.is_empty() => {}
             Entry::Occupied(mut known) => {
                 known.insert(form());
             }

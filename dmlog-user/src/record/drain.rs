@@ -34,12 +34,23 @@ pub(super) struct Until<'a> {
     pub(super) on_user_signal: Option<&'a dyn Fn()>,
 }
 
-/// Drains. `on_second` is told once a second how many events there were, and how many were lost anywhere.
+/// Where a capture stands, once a second.
+pub(super) struct Second<'a> {
+    pub(super) capture: &'a Capture,
+    /// Events that came so far.
+    pub(super) events: u64,
+    /// Records that found no room in the ring, by the kernel's own count.
+    pub(super) ring_lost: u64,
+    /// Events dropped behind it for want of room.
+    pub(super) dropped: u64,
+}
+
+/// Drains. `on_second` is told at once and then every second where it stands.
 pub(super) async fn drain(
     capture: &mut Capture,
     outlet: &mut impl Outlet,
     until: &Until<'_>,
-    on_second: &mut impl FnMut(u64, u64),
+    on_second: &mut impl FnMut(&Second<'_>),
 ) -> std::io::Result<()> {
     let ring = capture.ring_readiness()?;
     let mut poll = interval(Duration::from_millis(RING_POLL_MS));
@@ -60,7 +71,7 @@ pub(super) async fn drain(
                 capture.follow_modules(&mut items);
                 outlet.feed(items);
                 let (events, dropped) = outlet.seen();
-                on_second(events, capture.lost_so_far() + dropped);
+                on_second(&Second { capture, events, ring_lost: capture.lost_so_far(), dropped });
             }
             Some(()) = received(&mut user) => {
                 if let Some(act) = until.on_user_signal {

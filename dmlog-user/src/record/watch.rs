@@ -12,7 +12,7 @@ use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
 use super::QUEUE_BATCHES;
-use super::drain::{Outlet, Until, drain};
+use super::drain::{Outlet, Second, Until, drain};
 use super::feeder::Feeder;
 use super::keeper::{Keeper, Order, Status, Target};
 use super::mailbox::Mailbox;
@@ -174,26 +174,9 @@ pub fn watch_with<T: Send>(
         is_over: Arc::clone(&is_over),
         is_asked: Arc::clone(&is_asked),
     };
-    let has_looked = AtomicBool::new(false);
-    let runtime = tokio::runtime::Builder::new_current_thread().enable_io().enable_time().build()?;
-    let looked = std::thread::scope(|scope| {
-        let looker = std::thread::Builder::new().name("screen".to_owned()).spawn_scoped(scope, || {
-            use_normal_priority();
-            // Also when it panics: the capture must not go on behind it.
-            let _told = SetOnDrop(&has_looked);
-            look(watch)
-        })?;
-        let ask = || is_asked.store(true, Ordering::Relaxed);
-        let until = Until {
-            duration: None,
-            is_over: &|| has_looked.load(Ordering::Relaxed),
-            on_user_signal: options.takes_user_signal.then_some(&ask),
-        };
-        let drained = runtime.block_on(drain(&mut capture, &mut fan, &until, &mut |_, _| {}));
-        is_over.store(true, Ordering::Relaxed);
-        let result = looker.join().unwrap_or_else(|panic| std::panic::resume_unwind(panic));
-        drained.map(|()| result)
-    });
+    let ask = || is_asked.store(true, Ordering::Relaxed);
+    let signals = Signals { is_over: &is_over, on_user_signal: options.takes_user_signal.then_some(&ask) };
+    let looked = look_beside(&mut capture, &mut fan, &signals, &mut |_| {}, || look(watch));
     let mut rest = Vec::new();
     let losses = capture.stop(&mut rest);
     fan.feeder.finish(rest);
@@ -202,6 +185,43 @@ pub fn watch_with<T: Send>(
     keeper.join().unwrap_or_else(|panic| std::panic::resume_unwind(panic));
     let told = std::mem::take(&mut status.lock().unwrap_or_else(PoisonError::into_inner).told);
     Ok(Watched { result: looked?, losses, told })
+}
+
+/// What signals do while somebody looks.
+pub(super) struct Signals<'a> {
+    /// Set once one asks the program to end.
+    pub(super) is_over: &'a AtomicBool,
+    /// As of [`Until::on_user_signal`].
+    pub(super) on_user_signal: Option<&'a dyn Fn()>,
+}
+
+/// Drains a capture while somebody looks in a thread of their own, until they have seen enough or a signal comes.
+pub(super) fn look_beside<T: Send>(
+    capture: &mut Capture,
+    outlet: &mut impl Outlet,
+    signals: &Signals<'_>,
+    on_second: &mut impl FnMut(&Second<'_>),
+    look: impl FnOnce() -> T + Send,
+) -> io::Result<T> {
+    let has_looked = AtomicBool::new(false);
+    let runtime = tokio::runtime::Builder::new_current_thread().enable_io().enable_time().build()?;
+    std::thread::scope(|scope| {
+        let looker = std::thread::Builder::new().name("looker".to_owned()).spawn_scoped(scope, || {
+            use_normal_priority();
+            // Also when it panics: the capture must not go on behind it.
+            let _told = SetOnDrop(&has_looked);
+            look()
+        })?;
+        let until = Until {
+            duration: None,
+            is_over: &|| has_looked.load(Ordering::Relaxed),
+            on_user_signal: signals.on_user_signal,
+        };
+        let drained = runtime.block_on(drain(capture, outlet, &until, on_second));
+        signals.is_over.store(true, Ordering::Relaxed);
+        let result = looker.join().unwrap_or_else(|panic| std::panic::resume_unwind(panic));
+        drained.map(|()| result)
+    })
 }
 
 fn spawn_keeper(

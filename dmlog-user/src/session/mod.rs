@@ -37,6 +37,7 @@ use self::window::{Moment, Phase, Window};
 pub mod cursor;
 pub mod device;
 pub mod difference;
+pub mod distributions;
 pub mod logs;
 pub mod look;
 pub mod maps;

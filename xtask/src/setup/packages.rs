@@ -52,6 +52,9 @@ pub(crate) const READER_PROGRAMS: [Package; 1] = [Package { name: "default-jre-h
 /// What looks at the pages that reports are.
 pub(crate) const BROWSER: [Package; 1] = [Package { name: "chromium", program: "chromium" }];
 
+/// What reads our metrics: `promtool` on this machine, and Prometheus itself in a guest.
+pub(crate) const METRICS: [Package; 1] = [Package { name: "prometheus", program: "promtool" }];
+
 impl Package {
     /// True when its program is not on this machine.
     pub(crate) fn is_missing(&self) -> bool {
@@ -121,7 +124,7 @@ fn by_hand(packages: &[Package]) -> String {
 
 #[cfg(test)]
 mod tests {
-    use super::{BROWSER, COMPILER, GUEST, LINKER, PEERS, by_hand, names};
+    use super::{BROWSER, COMPILER, GUEST, LINKER, METRICS, PEERS, by_hand, names};
 
     #[test]
     fn without_debian_every_missing_thing_is_named() {
@@ -134,7 +137,7 @@ mod tests {
 
     #[test]
     fn package_names_are_exact() {
-        for name in names(&[COMPILER.as_slice(), &LINKER, &GUEST, &PEERS, &BROWSER].concat()) {
+        for name in names(&[COMPILER.as_slice(), &LINKER, &GUEST, &PEERS, &BROWSER, &METRICS].concat()) {
             assert!(name.chars().all(|c| c.is_ascii_alphanumeric() || c == '-'), "`{name}` looks like a pattern");
         }
     }

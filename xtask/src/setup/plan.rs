@@ -52,6 +52,7 @@ impl Plan {
         if scope.readers {
             plan.packages.extend(packages::READER_PROGRAMS.into_iter().filter(Package::is_missing));
             plan.packages.extend(packages::BROWSER.into_iter().filter(Package::is_missing));
+            plan.packages.extend(packages::METRICS.into_iter().filter(Package::is_missing));
         }
         if scope.peers {
             plan.packages.extend(packages::PEERS.into_iter().filter(Package::is_missing));

@@ -23,6 +23,8 @@ use crate::test::tally::Tally;
 const TARGET: &str = "vm";
 /// Programs of this machine that the tests use besides `dmsetup`.
 const PROGRAMS: [&str; 2] = ["fio", "lvm"];
+/// One that a test skips itself without: it is large, and not everywhere.
+const PROMETHEUS: &str = "prometheus";
 /// Booted with the stock command line: what users run has address randomisation and mitigations on.
 const STOCK: &str = "6.1";
 /// Where the programs are in the guest.
@@ -94,7 +96,8 @@ fn run_one(kernel: &str, files: &[GuestFile], name: Option<&str>) -> Result<Tall
 fn spec(kernel: &str, files: &[GuestFile], name: Option<&str>) -> GuestSpec {
     let filter = name.map(|name| format!("'{}'", name.replace('\'', ""))).unwrap_or_default();
     let script = format!(
-        "export DMLOG_TOP={PRODUCT} DMLOG_OUT=/out DMLOG_KERNEL={kernel} DMLOG_FIO=/usr/bin/fio RUST_BACKTRACE=1\n\
+        "export DMLOG_TOP={PRODUCT} DMLOG_OUT=/out DMLOG_KERNEL={kernel} DMLOG_FIO=/usr/bin/fio \
+         DMLOG_PROMETHEUS=/usr/bin/prometheus RUST_BACKTRACE=1\n\
          {TEST_BINARY} --test-threads=1 --show-output {filter}\n"
     );
     let mut spec = GuestSpec::new(kernel, &format!("vm-{kernel}"), &script);
@@ -125,6 +128,7 @@ fn build() -> Result<Vec<GuestFile>> {
     for program in PROGRAMS {
         files.push(GuestFile::program(program)?);
     }
+    files.extend(GuestFile::program(PROMETHEUS).ok());
     Ok(files)
 }
 
