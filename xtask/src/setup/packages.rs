@@ -46,6 +46,10 @@ pub(crate) const PEERS: [Package; 3] = [
 ];
 /// Needed for the Python modules of the tests.
 pub(crate) const READERS: [Package; 1] = [Package { name: "python3-venv", program: "python3" }];
+/// Needed by `cargo-deb` to find what a program depends on.
+pub(crate) const PACKAGING: [Package; 1] = [Package { name: "dpkg-dev", program: "dpkg-shlibdeps" }];
+/// Makes the clean root that an installation is tried in.
+pub(crate) const CLEAN_ROOT: [Package; 1] = [Package { name: "debootstrap", program: "debootstrap" }];
 
 impl Package {
     /// True when its program is not on this machine.
@@ -90,7 +94,8 @@ fn apt_get() -> Command {
     command
 }
 
-fn is_root() -> bool {
+/// True for the user that may install packages and change roots.
+pub(crate) fn is_root() -> bool {
     fs::metadata("/proc/self").is_ok_and(|metadata| metadata.uid() == 0)
 }
 
