@@ -96,11 +96,15 @@ fn every_option_of_the_help_is_in_its_page() {
     for (name, page) in pages("man-options") {
         let command = name.trim_end_matches(".1").trim_start_matches("dmlog-top").trim_start_matches('-');
         let help = run([command, "--help"].into_iter().filter(|word| !word.is_empty())).stdout;
-        let words = help.split(|c: char| !(c.is_ascii_alphanumeric() || c == '-'));
-        let options: BTreeSet<&str> = words.filter(|word| word.starts_with("--") && word.len() > 2).collect();
+        let lines = help.lines().map(str::trim_start).filter(|line| line.starts_with('-'));
+        let options: BTreeSet<&str> =
+            lines.filter_map(|line| line.split([' ', ',', '=']).find(|word| word.starts_with("--"))).collect();
         assert!(options.contains("--help"), "{help}");
+        let (_, section) = page.split_once("\n.SH OPTIONS\n").unwrap();
+        let section = section.split("\n.SH ").next().unwrap();
         for option in options {
-            assert!(page.contains(&option.replace('-', "\\-")), "`{option}` is not in {name}:\n{page}");
+            let is_described = section.contains(&format!("\\fB{}\\fR", option.replace('-', "\\-")));
+            assert!(is_described, "`{option}` is not in {name}:\n{section}");
         }
     }
 }
