@@ -7,6 +7,7 @@
 mod bad_files;
 mod export;
 mod inspect;
+mod install;
 mod metrics;
 mod print;
 mod program;

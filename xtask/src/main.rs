@@ -7,6 +7,7 @@
 mod bench;
 mod bless;
 mod demo;
+mod dist;
 mod fuzz;
 mod guest;
 mod paths;

@@ -6,6 +6,7 @@ use anyhow::Result;
 use clap::{Parser, Subcommand};
 
 use crate::bench::{self, BenchArgs};
+use crate::dist::{self, DistArgs};
 use crate::fuzz::{self, FuzzArgs};
 use crate::guest::command::GuestArgs;
 use crate::setup::{self, Scope, SetupArgs};
@@ -30,6 +31,7 @@ enum Task {
     Ci,
     Guest(GuestArgs),
     Bench(BenchArgs),
+    Dist(DistArgs),
     Fuzz(FuzzArgs),
     Synth(SynthArgs),
     /// Prints what breaks the rules of the repository
@@ -50,6 +52,7 @@ pub(crate) fn run() -> Result<ExitCode> {
         }
         Task::Guest(args) => guest::command::run_command(&args),
         Task::Bench(args) => bench::run_command(&args),
+        Task::Dist(args) => dist::run_command(&args),
         Task::Fuzz(args) => fuzz::run_command(&args),
         Task::Synth(args) => synth::run_command(&args),
         Task::Tidy => tidy::run_command(),

@@ -19,16 +19,35 @@ pub enum Exit {
     Io,
 }
 
+impl Exit {
+    /// The number that the shell sees.
+    pub const fn code(self) -> u8 {
+        match self {
+            Self::Done => 0,
+            Self::Failed => 1,
+            Self::Usage => 2,
+            Self::Inconclusive => 3,
+            Self::CaptureFailed => 4,
+            Self::Io => 5,
+        }
+    }
+
+    /// What it means, as manual pages and the README say it.
+    pub const fn meaning(self) -> &'static str {
+        match self {
+            Self::Done => "done",
+            Self::Failed => "a check failed: `verify` found that the kernel and the model of the log differ",
+            Self::Usage => "usage or settings",
+            Self::Inconclusive => "inconclusive",
+            Self::CaptureFailed => "the capture could not start",
+            Self::Io => "I/O error or corrupt trace",
+        }
+    }
+}
+
 impl From<Exit> for ExitCode {
     fn from(exit: Exit) -> Self {
-        Self::from(match exit {
-            Exit::Done => 0,
-            Exit::Failed => 1,
-            Exit::Usage => 2,
-            Exit::Inconclusive => 3,
-            Exit::CaptureFailed => 4,
-            Exit::Io => 5,
-        })
+        Self::from(exit.code())
     }
 }
 
@@ -45,5 +64,19 @@ impl Failure {
     /// An error with its exit code.
     pub fn new(exit: Exit, error: impl Into<anyhow::Error>) -> Self {
         Self { exit, error: error.into() }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::Exit;
+
+    #[test]
+    fn the_table_in_the_readme_is_this_one() {
+        let readme = include_str!("../../../README.md");
+        for exit in [Exit::Done, Exit::Failed, Exit::Usage, Exit::Inconclusive, Exit::CaptureFailed, Exit::Io] {
+            let row = format!("\n| {} | {} |\n", exit.code(), exit.meaning());
+            assert!(readme.contains(&row), "{row}");
+        }
     }
 }

@@ -11,6 +11,7 @@ use clap::{Parser, Subcommand};
 
 use self::exit::{Exit, Failure};
 
+pub mod completions;
 pub mod exit;
 pub mod export;
 #[cfg(feature = "live")]
@@ -21,6 +22,7 @@ pub mod inspect;
 pub mod interrupt;
 #[cfg(all(feature = "live", feature = "tui"))]
 pub mod live;
+pub mod man;
 pub mod output;
 pub mod print;
 pub mod progress;
@@ -88,6 +90,10 @@ enum Command {
     /// Show what could be probed on this machine, without attaching anything
     #[cfg(feature = "live")]
     Host(host::Args),
+    /// Print a shell's completions for this program
+    Completions(completions::Args),
+    /// Print the manual page, or write those of all commands into a folder
+    Man(man::Args),
 }
 
 /// Runs the program with these arguments, the program's name first.
@@ -142,6 +148,8 @@ fn dispatch(command: &Command) -> Result<Exit, Failure> {
         Command::Whatif(args) => whatif::run(args),
         #[cfg(feature = "live")]
         Command::Host(args) => host::run(args),
+        Command::Completions(args) => completions::run(args),
+        Command::Man(args) => man::run(args),
     }
 }
 

@@ -18,7 +18,15 @@ use crate::process;
 use crate::setup::{self, Scope};
 
 /// Formats, and how many million events a second each must reach.
-const FORMATS: [(&str, Option<f64>); 3] = [("csv", None), ("jsonl", Some(3.0)), ("parquet", Some(3.0))];
+const FORMATS: [(&str, Option<f64>); 7] = [
+    ("csv", None),
+    ("jsonl", Some(3.0)),
+    ("parquet", Some(3.0)),
+    ("perfetto", Some(2.0)),
+    ("hlog", None),
+    ("openmetrics", None),
+    ("svg", None),
+];
 
 /// What any export may take.
 const MEMORY_MIB: f64 = 256.0;

@@ -136,10 +136,23 @@ fn source_files() -> Vec<String> {
     files.iter().filter_map(|path| fs::read_to_string(path).ok()).collect()
 }
 
+/// The release of this machine and the mirror that its apt uses for it; `None` where this is no Debian.
+pub(crate) fn own_release() -> Option<(String, String)> {
+    let os_release = fs::read_to_string("/etc/os-release").unwrap_or_default();
+    let codename = codename(&os_release)?;
+    let is_debian = os_release.lines().any(|line| line == "ID=debian");
+    let uri = source_files().iter().flat_map(|text| source_uris(text, codename)).next().filter(|_| is_debian);
+    Some((codename.to_owned(), env::var(MIRROR_VARIABLE).ok().or(uri)?))
+}
+
+fn codename(os_release: &str) -> Option<&str> {
+    os_release.lines().find_map(|line| line.strip_prefix("VERSION_CODENAME="))
+}
+
 /// Our list of sources: all suites from the mirror that this machine's apt uses for its own one.
 fn sources(files: &[String]) -> Result<String> {
     let os_release = fs::read_to_string("/etc/os-release").unwrap_or_default();
-    let codename = os_release.lines().find_map(|line| line.strip_prefix("VERSION_CODENAME=")).unwrap_or("stable");
+    let codename = codename(&os_release).unwrap_or("stable");
     let debian = os_release.lines().any(|line| line == "ID=debian");
     let uri_of = |suite: &str| files.iter().flat_map(|text| source_uris(text, suite)).next().filter(|_| debian);
     let mirror = env::var(MIRROR_VARIABLE).ok().or_else(|| uri_of(codename)).with_context(|| {

@@ -1,13 +1,14 @@
 //! `cargo xtask setup`: finds what the other tasks need and installs what is missing.
 //!
 //! First everything is looked for, then the plan is shown, then it is carried out: packages (Debian, as root), the BPF
-//! linker, guest kernels, and Python modules of the tests that read our files with other people's code. Everything but
+//! linker, `cargo-deb`, guest kernels, and Python modules of the tests that read our files with other people's code. Everything but
 //! packages goes into the cache folder. When all is there it takes about a second and changes nothing.
 
 pub(crate) mod apt;
 pub(crate) mod kernels;
 mod linker;
-mod packages;
+pub(crate) mod packager;
+pub(crate) mod packages;
 mod plan;
 pub(crate) mod readers;
 pub(crate) mod store;
@@ -41,6 +42,7 @@ pub(crate) struct SetupArgs {
 
 /// What is to be set up.
 #[derive(Debug, Clone, PartialEq, Eq)]
+#[expect(clippy::struct_excessive_bools, reason = "each is one independent need of a task")]
 pub(crate) struct Scope {
     /// Compiler and linker for BPF.
     pub(crate) bpf: bool,
@@ -50,27 +52,40 @@ pub(crate) struct Scope {
     pub(crate) readers: bool,
     /// Programs that benches measure beside us.
     pub(crate) peers: bool,
+    /// What makes a package of Debian, and for root what tries it.
+    pub(crate) packager: bool,
 }
 
 impl Scope {
     /// Everything that `cargo xtask test` needs.
     pub(crate) fn all() -> Self {
-        Self { bpf: true, kernels: kernels::TESTED.map(str::to_owned).to_vec(), readers: true, peers: false }
+        Self {
+            bpf: true,
+            kernels: kernels::TESTED.map(str::to_owned).to_vec(),
+            readers: true,
+            peers: false,
+            packager: true,
+        }
     }
 
     /// What a single guest needs.
     pub(crate) fn guest(kernel: &str) -> Self {
-        Self { bpf: false, kernels: vec![kernel.to_owned()], readers: false, peers: false }
+        Self { bpf: false, kernels: vec![kernel.to_owned()], readers: false, peers: false, packager: false }
     }
 
     /// What `bench replay` needs: no kernel, no BPF.
     pub(crate) fn peers() -> Self {
-        Self { bpf: false, kernels: Vec::new(), readers: false, peers: true }
+        Self { bpf: false, kernels: Vec::new(), readers: false, peers: true, packager: false }
+    }
+
+    /// What `dist` needs.
+    pub(crate) fn dist() -> Self {
+        Self { packager: true, ..Self::bpf() }
     }
 
     /// What building the programs needs.
     pub(crate) fn bpf() -> Self {
-        Self { bpf: true, kernels: Vec::new(), readers: false, peers: false }
+        Self { bpf: true, kernels: Vec::new(), readers: false, peers: false, packager: false }
     }
 }
 
@@ -81,7 +96,7 @@ pub(crate) fn run_command(args: &SetupArgs) -> Result<ExitCode> {
         scope = Scope::bpf();
     }
     if args.guests_only {
-        scope = Scope { bpf: false, readers: false, peers: false, ..scope };
+        scope = Scope { bpf: false, readers: false, peers: false, packager: false, ..scope };
     }
     if args.dry_run {
         let plan = Plan::make(&scope, args.refresh);

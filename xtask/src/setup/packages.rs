@@ -54,6 +54,10 @@ pub(crate) const BROWSER: [Package; 1] = [Package { name: "chromium", program: "
 
 /// What reads our metrics: `promtool` on this machine, and Prometheus itself in a guest.
 pub(crate) const METRICS: [Package; 1] = [Package { name: "prometheus", program: "promtool" }];
+/// Needed by `cargo-deb` to find what a program depends on.
+pub(crate) const PACKAGING: [Package; 1] = [Package { name: "dpkg-dev", program: "dpkg-shlibdeps" }];
+/// Makes the clean root that an installation is tried in.
+pub(crate) const CLEAN_ROOT: [Package; 1] = [Package { name: "debootstrap", program: "debootstrap" }];
 
 impl Package {
     /// True when its program is not on this machine.
@@ -98,7 +102,8 @@ fn apt_get() -> Command {
     command
 }
 
-fn is_root() -> bool {
+/// True for the user that may install packages and change roots.
+pub(crate) fn is_root() -> bool {
     fs::metadata("/proc/self").is_ok_and(|metadata| metadata.uid() == 0)
 }
 

@@ -5,7 +5,7 @@ use std::path::Path;
 use anyhow::{Context, Result, bail};
 
 use crate::setup::packages::{self, Package};
-use crate::setup::{Scope, kernels, linker, readers};
+use crate::setup::{Scope, kernels, linker, packager, readers};
 
 /// Everything that is missing from a scope.
 #[derive(Debug, Default)]
@@ -18,6 +18,8 @@ pub(crate) struct Plan {
     kernels: Vec<(String, String)>,
     /// True when the Python modules are to be installed.
     readers: bool,
+    /// True when `cargo-deb` is to be built.
+    packager: bool,
 }
 
 impl Plan {
@@ -57,13 +59,20 @@ impl Plan {
         if scope.peers {
             plan.packages.extend(packages::PEERS.into_iter().filter(Package::is_missing));
         }
+        if scope.packager {
+            plan.packager = !packager::is_built();
+            plan.packages.extend(packages::PACKAGING.into_iter().filter(Package::is_missing));
+            // Others cannot change roots, so they are not asked to install what makes one.
+            let clean_root = packages::CLEAN_ROOT.into_iter().filter(|_| packages::is_root());
+            plan.packages.extend(clean_root.filter(Package::is_missing));
+        }
         plan
     }
 
     /// True when nothing is missing.
     pub(crate) fn is_empty(&self) -> bool {
-        let Self { packages, linker, kernels, readers } = self;
-        packages.is_empty() && !linker && kernels.is_empty() && !readers
+        let Self { packages, linker, kernels, readers, packager } = self;
+        packages.is_empty() && !linker && kernels.is_empty() && !readers && !packager
     }
 
     /// Prints the plan.
@@ -74,6 +83,9 @@ impl Plan {
         }
         if self.linker {
             eprintln!("setup: {verb} build bpf-linker {} into the cache (about two minutes)", linker::VERSION);
+        }
+        if self.packager {
+            eprintln!("setup: {verb} build cargo-deb {} into the cache (about a minute)", packager::VERSION);
         }
         for (kernel, reason) in &self.kernels {
             eprintln!("setup: {verb} download guest kernel {kernel} ({reason})");
@@ -91,6 +103,9 @@ impl Plan {
         packages::install(&self.packages)?;
         if self.linker {
             linker::build()?;
+        }
+        if self.packager {
+            packager::build()?;
         }
         if !self.kernels.is_empty() {
             let names: Vec<&str> = self.kernels.iter().map(|(name, _)| name.as_str()).collect();

@@ -3,10 +3,10 @@
 //! A tier that does not build has failed. Nothing is retried. What is skipped is listed with its reason, so that a
 //! count of zero failures cannot hide that nothing ran.
 
-mod cargo_tests;
+pub(crate) mod cargo_tests;
 mod checks;
 mod libtest;
-mod tally;
+pub(crate) mod tally;
 mod vm;
 
 use std::process::ExitCode;
@@ -15,6 +15,7 @@ use std::time::Instant;
 use anyhow::Result;
 use clap::{Args, ValueEnum};
 
+use crate::dist;
 use crate::setup::{self, Scope, kernels};
 use crate::test::tally::Tally;
 
@@ -49,6 +50,8 @@ pub(crate) enum Tier {
     Cli,
     /// The build without a BPF toolchain
     Offline,
+    /// The archive and the package, installed in a clean root
+    Dist,
     /// Real kernels in guests
     Vm,
 }
@@ -64,6 +67,7 @@ impl Tier {
             Self::Traces => "traces",
             Self::Cli => "cli",
             Self::Offline => "offline",
+            Self::Dist => "dist",
             Self::Vm => "vm",
         }
     }
@@ -103,6 +107,7 @@ fn scope(tiers: &[Tier], kernels: &[String]) -> Scope {
         kernels: if vm { kernels.to_vec() } else { Vec::new() },
         readers: vm || tiers.contains(&Tier::Traces),
         peers: false,
+        packager: tiers.contains(&Tier::Dist) && dist::check::obstacle().is_none(),
     }
 }
 
@@ -112,6 +117,7 @@ fn run_tier(tier: Tier, kernels: &[String], name: Option<&str>) -> Result<Tally>
         Tier::Unit => cargo_tests::unit(name),
         Tier::Scenarios | Tier::Properties | Tier::Traces | Tier::Cli => cargo_tests::target(tier.word(), name),
         Tier::Offline => checks::offline(),
+        Tier::Dist => dist::check::tier(),
         Tier::Vm => vm::run(kernels, name),
     }
 }
