@@ -5,6 +5,8 @@
 mod codec;
 #[path = "properties/disk_header.rs"]
 mod disk_header;
+#[path = "properties/exports.rs"]
+mod exports;
 #[path = "properties/ring_decode.rs"]
 mod ring_decode;
 #[path = "properties/text.rs"]
@@ -53,6 +55,11 @@ fn fuzz_corpus_of_the_trace_reader() {
 #[test]
 fn fuzz_corpus_of_ring_decode() {
     replay("ring_decode", |data| ring_decode::check(data, true));
+}
+
+#[test]
+fn fuzz_corpus_of_exports() {
+    replay("exports", |data| exports::check(data, true));
 }
 
 #[test]

@@ -29,6 +29,32 @@ pub(crate) fn seeds(recordings: &[Recording]) -> Vec<Seed> {
     recordings.iter().map(of).chain(rare).collect()
 }
 
+/// The same, and names and texts that mean something to a spreadsheet, a browser, a ticket or a scraper.
+pub(crate) fn hostile_seeds(recordings: &[Recording]) -> Vec<Seed> {
+    const NAMES: [&str; 6] = [
+        r"<script>alert(1)</script>",
+        r#"\"><img src=x onerror=y>"#,
+        r"=cmd|' /C calc'!A0",
+        r"a|b `c` [d](javascript:e) @f #7",
+        r#"le=\"+Inf\"} 1"#,
+        r"\u{1b}[2J\n\r\t\u{202e}",
+    ];
+    let of = |(place, name): (usize, &&str)| {
+        let lines = format!(
+            "{name}\n\
+             0.000000001 cpu=1 tid=2 log=3 identity device=\"254:0\" name=\"{name}\" log_type=\"disk\" flush_failed=0 log_device_failed=0\n\
+             0.100000000 cpu=1 tid=2 log=3 map io=9 sector=0 bytes=4096 opf=0x1 tgid=4 comm=\"{name}\"\n\
+             0.120000000 cpu=1 tid=2 log=3 impl=disk mark_region region=0 duration_ns=7\n\
+             0.140000000 cpu=1 tid=2 log=3 impl=disk flush kind=dirtied result=-5 duration_ns=9\n\
+             0.150000000 cpu=1 tid=2 log=3 end_io io=9 latency_ns=50000000 status=-5\n\
+             0.160000000 decode_error reason=\"{name}\"\n\
+             0.170000000 gap cpu=2 lost=12 cause=ring_full\n"
+        );
+        (format!("hostile-{place}"), lines.into_bytes())
+    };
+    seeds(recordings).into_iter().chain(NAMES.iter().enumerate().map(of)).collect()
+}
+
 /// The first `count` items of each operation, in their order.
 pub(crate) fn first_of_each(items: &[Item], count: usize) -> Vec<&Item> {
     let mut seen = std::collections::BTreeMap::new();

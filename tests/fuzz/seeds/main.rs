@@ -3,7 +3,7 @@
 //! ```text
 //! tests/traces/data ─▶ items ─┬▶ traces of two batches, compressed and not      trace_reader
 //!                             ├▶ records as the kernel side would send them     ring_decode
-//!                             └▶ lines                                          text
+//!                             └▶ lines                                          text, exports
 //! encoders ─▶ requests, replies, cluster messages                               codec
 //!          ─▶ tables with images of log devices                                 disk_header
 //! ```
@@ -42,6 +42,7 @@ fn main() -> Result<(), Box<dyn Error>> {
         ("trace_reader", trace_reader::seeds(&recordings)?),
         ("ring_decode", ring_decode::seeds(&recordings)),
         ("text", lines::seeds(&recordings)),
+        ("exports", lines::hostile_seeds(&recordings)),
     ];
     for (target, seeds) in corpora {
         write(&root.join("corpus").join(target), &seeds)?;

@@ -23,7 +23,7 @@ use crate::process;
 use crate::setup::store::create_dir;
 
 /// The targets: what each reads is at the top of `tests/fuzz/properties/NAME.rs`.
-const TARGETS: [&str; 5] = ["codec", "disk_header", "trace_reader", "ring_decode", "text"];
+const TARGETS: [&str; 6] = ["codec", "disk_header", "trace_reader", "ring_decode", "text", "exports"];
 /// An input that makes more memory necessary than this is a finding.
 const MEMORY_LIMIT_MIB: u32 = 2048;
 /// An input that takes longer is a finding.

@@ -59,6 +59,9 @@ pub(crate) const PACKAGING: [Package; 1] = [Package { name: "dpkg-dev", program:
 /// Makes the clean root that an installation is tried in.
 pub(crate) const CLEAN_ROOT: [Package; 1] = [Package { name: "debootstrap", program: "debootstrap" }];
 
+/// Packages that start a service of their name: wanted are their programs, for tests.
+const SERVICES: [&str; 1] = ["prometheus"];
+
 impl Package {
     /// True when its program is not on this machine.
     pub(crate) fn is_missing(&self) -> bool {
@@ -90,9 +93,16 @@ pub(crate) fn install(packages: &[Package]) -> Result<()> {
     if !process::succeeds(apt_get().arg("update"))? {
         eprintln!("setup: the package lists were not updated; going on with the ones at hand");
     }
-    process::run(apt_get().args(["install", "--yes", "--no-install-recommends"]).args(names)).context(
+    process::run(apt_get().args(["install", "--yes", "--no-install-recommends"]).args(&names)).context(
         "packages were not installed; on Debian 12 some are in the suite `bookworm-security`, which apt has to know",
-    )
+    )?;
+    for service in SERVICES.iter().filter(|service| names.contains(service)) {
+        if Path::new("/run/systemd/system").is_dir() {
+            process::run(Command::new("systemctl").args(["disable", "--now", service]))
+                .with_context(|| format!("the service `{service}` runs now, which nobody asked for"))?;
+        }
+    }
+    Ok(())
 }
 
 /// Waits for another apt instead of failing, and never asks.
