@@ -31,6 +31,9 @@ const STOCK: &str = "6.1";
 const TEST_BINARY: &str = "/bin/dmlog-vm";
 const PRODUCT: &str = "/bin/dmlog-top";
 
+/// The files in their archive, unpacked in a file system that may take half of it, and room for what is tested.
+const MEMORY_MIB: u32 = 2048;
+
 /// Longest a guest may say nothing: a test is silent until it is over, and one kills fifty recorders one after the other
 /// where guests share processors.
 const SILENCE: Duration = Duration::from_mins(15);
@@ -103,6 +106,7 @@ fn spec(kernel: &str, files: &[GuestFile], name: Option<&str>) -> GuestSpec {
     let mut spec = GuestSpec::new(kernel, &format!("vm-{kernel}"), &script);
     spec.files = files.to_vec();
     spec.machine.stock_command_line = kernel == STOCK;
+    spec.machine.memory_mib = MEMORY_MIB;
     spec.limits = Limits { total: TOTAL, silence: SILENCE };
     spec.echo = Echo::Prefixed(format!("[{kernel}] "));
     spec
