@@ -34,6 +34,9 @@ fn expected() -> BTreeSet<String> {
     if cfg!(feature = "live") {
         names.extend(LIVE_PAGES);
     }
+    if cfg!(feature = "serve") {
+        names.push("dmlog-top-serve.1");
+    }
     if cfg!(all(feature = "live", feature = "tui")) {
         names.extend(LIVE_SCREEN_PAGES);
     }

@@ -29,7 +29,6 @@ const NAMES_MAX: u32 = 100;
 
 /// Arguments of a flight recorder.
 #[derive(Debug, clap::Args)]
-#[command(next_help_heading = "Flight recorder")]
 pub struct FlightArgs {
     /// Keep this much of the past in memory, for example 60s, and write it on SIGUSR1, when a rule is broken (`--trigger`), and
     /// to FILE at the end
