@@ -43,13 +43,19 @@ pub(crate) fn target(tier: &str, name: Option<&str>) -> Result<Tally> {
 
 /// True when the main package's manifest declares the test target.
 pub(crate) fn has_target(name: &str) -> Result<bool> {
+    Ok(targets()?.iter().any(|target| target == name))
+}
+
+/// The test targets of the main package.
+pub(crate) fn targets() -> Result<Vec<String>> {
     let mut command = process::cargo(&repo_root());
     let text = process::output(command.args(["metadata", "--no-deps", "--format-version", "1"]))?;
     let metadata: Value = serde_json::from_str(&text).context("`cargo metadata` printed no JSON")?;
     let Some(packages) = metadata["packages"].as_array() else { bail!("`cargo metadata` lists no packages") };
     let targets =
         packages.iter().filter(|package| package["name"] == PACKAGE).filter_map(|it| it["targets"].as_array());
-    Ok(targets.flatten().any(|target| target["name"] == name && target["kind"][0] == "test"))
+    let tests = targets.flatten().filter(|target| target["kind"][0] == "test");
+    Ok(tests.filter_map(|target| target["name"].as_str()).map(str::to_owned).collect())
 }
 
 /// Runs `cargo test`, shows failures and the summary of every binary, and counts.

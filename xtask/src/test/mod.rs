@@ -48,6 +48,10 @@ pub(crate) enum Tier {
     Traces,
     /// Arguments, output, exit codes
     Cli,
+    /// Snapshots of every screen
+    Screens,
+    /// The screen of a trace in a terminal of its own
+    Terminal,
     /// The build without a BPF toolchain
     Offline,
     /// The archive and the package, installed in a clean root
@@ -66,6 +70,8 @@ impl Tier {
             Self::Properties => "properties",
             Self::Traces => "traces",
             Self::Cli => "cli",
+            Self::Screens => "screens",
+            Self::Terminal => "terminal",
             Self::Offline => "offline",
             Self::Dist => "dist",
             Self::Vm => "vm",
@@ -115,9 +121,29 @@ fn run_tier(tier: Tier, kernels: &[String], name: Option<&str>) -> Result<Tally>
     match tier {
         Tier::Lint => checks::lint(),
         Tier::Unit => cargo_tests::unit(name),
-        Tier::Scenarios | Tier::Properties | Tier::Traces | Tier::Cli => cargo_tests::target(tier.word(), name),
+        Tier::Scenarios | Tier::Properties | Tier::Traces | Tier::Cli | Tier::Screens | Tier::Terminal => {
+            cargo_tests::target(tier.word(), name)
+        }
         Tier::Offline => checks::offline(),
         Tier::Dist => dist::check::tier(),
         Tier::Vm => vm::run(kernels, name),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use clap::ValueEnum as _;
+
+    use super::Tier;
+    use super::cargo_tests::targets;
+
+    /// One that is in no tier would never be run by `cargo xtask test`, and nobody would notice.
+    #[test]
+    fn every_test_target_is_a_tier() {
+        let targets = targets().unwrap();
+        assert!(targets.len() > 3, "{targets:?}");
+        for target in targets {
+            assert!(Tier::value_variants().iter().any(|tier| tier.word() == target), "`{target}` is in no tier");
+        }
     }
 }
