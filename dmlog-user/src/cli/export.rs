@@ -1,6 +1,7 @@
 //! `dmlog-top export`: a trace in a format of other tools.
 //!
-//! The file gets its name when it is whole. Losses are rows too, never left out but by a range of time.
+//! The file gets its name when it is whole. Where events are rows, losses are rows too, never left out but by a range of time; every other
+//! format tells them in its own way.
 
 use std::fs;
 use std::io::{self, Write as _};

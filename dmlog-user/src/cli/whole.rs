@@ -10,6 +10,7 @@ use super::output::Output;
 use super::report::{moment, select};
 use super::trace_file::{TraceFile, end_of};
 use crate::event::call::Row;
+use crate::event::facts::CaptureFacts;
 use crate::export::hdr::hgrm::TagText;
 use crate::export::hdr::{Names, encode};
 use crate::export::openmetrics::{Dialect, Exposition, render};
@@ -39,12 +40,21 @@ pub(super) fn names(file: &TraceFile) -> Result<Names, Failure> {
     Ok(Names::Known(names))
 }
 
-/// The numbers at the end of a trace as OpenMetrics text.
-pub(super) fn openmetrics(export: &mut Export<'_>, devices: &[String], regions: usize) -> Result<String, Failure> {
+/// Facts of the capture, and a session of all that was asked for.
+fn folded(
+    export: &mut Export<'_>,
+    prepared: impl FnOnce(Session) -> Session,
+) -> Result<(CaptureFacts, Session), Failure> {
     let settings = Settings { since: export.selection.since.map(moment), until: export.selection.until.map(moment) };
     let facts = export.reader.facts().clone();
-    let mut session = Session::new(Some(&facts), settings);
+    let mut session = prepared(Session::new(Some(&facts), settings));
     export.fold(&mut session)?;
+    Ok((facts, session))
+}
+
+/// The numbers at the end of a trace as OpenMetrics text.
+pub(super) fn openmetrics(export: &mut Export<'_>, devices: &[String], regions: usize) -> Result<String, Failure> {
+    let (facts, session) = folded(export, |session| session)?;
     let mut snapshot = session.snapshot(regions);
     let mut distributions = session.distributions();
     if !devices.is_empty() {
@@ -65,10 +75,7 @@ pub(super) fn openmetrics(export: &mut Export<'_>, devices: &[String], regions: 
 
 /// Heat maps of the whole trace as one picture.
 pub(super) fn heat_maps(export: &mut Export<'_>, devices: &[String]) -> Result<String, Failure> {
-    let settings = Settings { since: export.selection.since.map(moment), until: export.selection.until.map(moment) };
-    let facts = export.reader.facts().clone();
-    let mut session = Session::new(Some(&facts), settings).with_maps();
-    export.fold(&mut session)?;
+    let (facts, session) = folded(export, Session::with_maps)?;
     let mut snapshot = session.snapshot(TOP_DEFAULT);
     select(&mut snapshot, devices, &export.file)?;
     let end = end_of(&export.reader);

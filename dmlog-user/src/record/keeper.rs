@@ -1,4 +1,4 @@
-//! Beside a screen: keeps the recent past in memory, and writes a file from when it is told to until it is told to end.
+//! Beside a screen or a flight recorder: keeps the recent past in memory, and writes a file from when it is told to until it is told to end.
 //!
 //! A recording begins with the identities of the logs that are alive, so that it can be read by itself. It may begin in the
 //! past: then that is read back first, a batch at a time, while what comes meanwhile goes into the past as always; once the

@@ -1,4 +1,4 @@
-//! The recent past of a capture, as traces in memory: what a screen goes back into.
+//! The recent past of a capture, as traces in memory: what a screen goes back into, and what a flight recorder writes.
 //!
 //! ```text
 //! bytes  0 ─────────── PAST_BYTES/2 ─────────── PAST_BYTES

@@ -10,6 +10,7 @@ use crate::event::facts::{CaptureFacts, HookCoverage};
 use crate::event::ids::MonoNs;
 use crate::event::item::Item;
 use crate::export::coverage::HookCounts;
+use crate::export::markup::escaped;
 use crate::export::openmetrics::{Dialect, Exposition, Serving, render};
 use crate::export::{Report, TraceEnd};
 use crate::session::snapshot::Snapshot;
@@ -154,21 +155,4 @@ impl Teller {
              </body></html>\n"
         )
     }
-}
-
-/// A text that stays text in HTML.
-fn escaped(text: &str) -> String {
-    let mut out = String::with_capacity(text.len());
-    for c in text.chars() {
-        match c {
-            '&' => out.push_str("&amp;"),
-            '<' => out.push_str("&lt;"),
-            '>' => out.push_str("&gt;"),
-            '"' => out.push_str("&quot;"),
-            '\'' => out.push_str("&#39;"),
-            c if c.is_control() => out.push('\u{fffd}'),
-            c => out.push(c),
-        }
-    }
-    out
 }
