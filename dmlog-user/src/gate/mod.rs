@@ -12,6 +12,7 @@
 
 pub mod durations;
 pub mod metric;
+pub mod report;
 pub mod rules;
 pub mod run;
 pub mod statistics;
