@@ -29,7 +29,7 @@ const RUNS: usize = 10;
 const COMPARISONS: usize = 1_000;
 
 /// Length of a run: enough for slices to be drawn in blocks.
-const SECONDS: u32 = 30;
+const SECONDS: u32 = 20;
 
 /// What the gate must reach, in percent.
 const FALSE_ALARMS: f64 = 1.0;
@@ -82,7 +82,7 @@ pub(crate) fn measure(kernel: &str) -> Result<Report> {
         bench: "gate".to_owned(),
         command: format!("cargo xtask bench gate --kernel {kernel}"),
         conditions: format!(
-            "Linux {kernel} under QEMU TCG; disk log behind dm-delay, two writers and a third that comes and goes; {TRACES} traces of \
+            "Linux {kernel} under QEMU TCG; disk log on a disk that serves one request after the other and that somebody else reads from; {TRACES} traces of \
              {SECONDS} s a pool, {COMPARISONS} comparisons dealt from them for each figure; built-in rules"
         ),
         figures,

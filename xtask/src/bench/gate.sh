@@ -1,15 +1,15 @@
 # Runs in the guest: records one and the same thing again and again, for the gate to be tried on. $RUNS runs of $SECONDS_EACH seconds
-# into /out. The log device takes a millisecond for a request, and serves one after the other; one writer works all the time and
-# another one comes and goes, so that neighbouring seconds are alike.
+# into /out. The log device serves one request after the other, a millisecond each, and somebody else reads from it, more in some
+# seconds than in others: so flushes wait as long as those before them, and neighbouring seconds are alike.
 set -e
 modprobe brd rd_nr=3 rd_size=65536
 modprobe dm-mirror
 modprobe null_blk nr_devices=1 gb=1 irqmode=2 completion_nsec=1000000 hw_queue_depth=1 submit_queues=1
 
-# Waits between two writes are random, as those of people are.
+# Arrivals are random, as those of people are.
 load() {
-    fio --name="$1" --filename=/dev/mapper/gate --direct=1 --rw=randwrite --bs=4k --ioengine=psync --randrepeat=0 \
-        --time_based --runtime="$2" --rate_iops="$3" --rate_process=poisson --output-format=terse > /dev/null
+    fio --name=load --filename="$1" --direct=1 --rw="$2" --bs=4k --ioengine=psync --randrepeat=0 --offset=16m \
+        --time_based --runtime="$3" --rate_iops="$4" --rate_process=poisson --output-format=terse > /dev/null
 }
 number=1
 while [ $number -le "$RUNS" ]; do
@@ -26,16 +26,14 @@ while [ $number -le "$RUNS" ]; do
     done
     (
         left=$SECONDS_EACH
-        while [ $left -gt 5 ]; do
-            busy=$((1 + RANDOM % 4))
-            idle=$((1 + RANDOM % 3))
-            load neighbour $busy 150
-            sleep $idle
-            left=$((left - busy - idle))
+        while [ $left -gt 3 ]; do
+            load /dev/nullb0 randread 2 300
+            sleep 1
+            left=$((left - 3))
         done
     ) &
     neighbour=$!
-    load load "$SECONDS_EACH" 80
+    load /dev/mapper/gate randwrite "$SECONDS_EACH" 150
     wait $neighbour
     kill -TERM $recorder
     wait $recorder
