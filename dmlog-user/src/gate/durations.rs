@@ -56,6 +56,21 @@ impl Durations {
         self.count
     }
 
+    /// Together, in nanoseconds.
+    pub fn sum_ns(&self) -> u64 {
+        self.sum_ns
+    }
+
+    /// Buckets and how many of each, in rising order.
+    pub fn buckets(&self) -> &[(u32, u64)] {
+        &self.buckets
+    }
+
+    /// The longest duration of each of these buckets.
+    pub fn longest_ns(&self) -> impl Iterator<Item = u64> {
+        self.buckets.iter().map(|(bucket, _)| longest_of_device_bucket(*bucket).min(self.max_ns))
+    }
+
     /// The longest, exact; 0 without any.
     pub fn max_ns(&self) -> u64 {
         self.max_ns
@@ -89,14 +104,8 @@ impl Durations {
             let longer = (ns as f64 * factor) as u64;
             if ns >= from_ns { longer } else { ns }
         };
-        let buckets: Vec<(u32, u64)> = self
-            .buckets
-            .iter()
-            .map(|(bucket, count)| (scaled(longest_of_device_bucket(*bucket)), *count))
-            .collect::<Vec<_>>()
-            .into_iter()
-            .map(|(ns, count)| (device_bucket(ns), count))
-            .collect();
+        let moved = |(bucket, count): &(u32, u64)| (device_bucket(scaled(longest_of_device_bucket(*bucket))), *count);
+        let buckets = self.buckets.iter().map(moved).collect();
         let added: u64 = self
             .buckets
             .iter()

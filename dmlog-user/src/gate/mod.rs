@@ -10,6 +10,7 @@
 //! ([`rules`]), [`statistics`] what is a difference, and [`verdict`] whether it is one that matters, or that nobody can tell.
 //! [`calibration`] tells how often the gate would be wrong. Nothing here reads a clock, draws from anything but a seed, or opens a file.
 
+pub mod calibration;
 pub mod durations;
 pub mod metric;
 pub mod report;

@@ -5,6 +5,10 @@ use std::collections::BTreeSet;
 use super::metric::Metric;
 use super::verdict::reason::ReasonKind;
 
+pub mod built_in;
+pub mod error;
+pub mod file;
+
 /// How sure a verdict is, all rules together, where nothing else is said: one false alarm in a hundred comparisons at most.
 pub const CONFIDENCE: f64 = 0.99;
 

@@ -8,6 +8,11 @@ use std::collections::BTreeMap;
 use serde::{Deserialize, Serialize};
 
 use super::durations::Durations;
+use crate::session::snapshot::is_called;
+
+pub mod saved;
+pub mod summary;
+pub mod value;
 
 /// A run. In a file, what is missing is nothing or none: a file of one's own numbers has a name and figures only.
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
@@ -85,6 +90,8 @@ pub struct Faults {
 pub struct DeviceRun {
     /// As people call it.
     pub name: String,
+    /// Major and minor number, if known.
+    pub device: Option<String>,
     /// `core`, `disk` or `userspace`, if known.
     pub log_type: Option<String>,
     /// Number of legs, if known.
@@ -130,4 +137,11 @@ pub struct Figure {
     /// What it is measured in, for people.
     #[serde(default)]
     pub unit: String,
+}
+
+impl DeviceRun {
+    /// Whether a person means this mirror.
+    pub fn is_called(&self, wanted: &str) -> bool {
+        is_called(&self.name, self.device.as_deref(), wanted)
+    }
 }

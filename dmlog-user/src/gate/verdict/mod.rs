@@ -7,7 +7,10 @@
 use super::metric::MetricUnit;
 use super::rules::Rule;
 
+mod compare;
+pub mod judge;
 pub mod reason;
+pub(crate) mod test;
 
 use self::reason::Reason;
 
