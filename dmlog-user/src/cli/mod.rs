@@ -16,6 +16,7 @@ pub mod exit;
 pub mod export;
 #[cfg(feature = "live")]
 pub mod flight;
+pub mod gate;
 #[cfg(feature = "live")]
 pub mod host;
 pub mod inspect;
@@ -81,6 +82,8 @@ enum Command {
     Schema,
     /// Summarise a trace
     Report(report::Args),
+    /// Judge whether a mirror got slower, by the traces of two sides
+    Gate(gate::Args),
     /// Check a trace: seals, losses, and the kernel's answers against the model of its logs
     Verify(verify::Args),
     /// Show what an on-disk log says: its header, its dirty regions, what a crash now would cost
@@ -143,6 +146,7 @@ fn dispatch(command: &Command) -> Result<Exit, Failure> {
         Command::Export(args) => export::run(args),
         Command::Schema => schema::run(),
         Command::Report(args) => report::run(args),
+        Command::Gate(args) => gate::run(args),
         Command::Verify(args) => verify::run(args),
         Command::Inspect(args) => inspect::run(args),
         Command::Whatif(args) => whatif::run(args),
