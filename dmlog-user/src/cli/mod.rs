@@ -77,8 +77,8 @@ enum Command {
     Print(print::Args),
     /// Write a trace in a format of other tools
     Export(export::Args),
-    /// Print the JSON schema of `export --to jsonl`
-    Schema,
+    /// Print the JSON schema of `export --to jsonl`, or of a verdict of the gate
+    Schema(schema::Args),
     /// Summarise a trace
     Report(report::Args),
     /// Check a trace: seals, losses, and the kernel's answers against the model of its logs
@@ -141,7 +141,7 @@ fn dispatch(command: &Command) -> Result<Exit, Failure> {
         Command::Replay(args) => replay::run(args),
         Command::Print(args) => print::run(args),
         Command::Export(args) => export::run(args),
-        Command::Schema => schema::run(),
+        Command::Schema(args) => schema::run(args),
         Command::Report(args) => report::run(args),
         Command::Verify(args) => verify::run(args),
         Command::Inspect(args) => inspect::run(args),

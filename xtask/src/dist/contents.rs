@@ -75,6 +75,11 @@ const CONTENTS: &[Row] = &[
         "lib/systemd/system/dmlog-top.service",
     ),
     row(
+        Source::File("dmlog-user/dist/gate-workflow.yml"),
+        "share/doc/dmlog-top/gate-workflow.yml",
+        "share/doc/dmlog-top/gate-workflow.yml",
+    ),
+    row(
         Source::File("dmlog-user/dist/grafana.json"),
         "share/doc/dmlog-top/grafana.json",
         "share/doc/dmlog-top/grafana.json",
