@@ -78,8 +78,8 @@ enum Command {
     Print(print::Args),
     /// Write a trace in a format of other tools
     Export(export::Args),
-    /// Print the JSON schema of `export --to jsonl`
-    Schema,
+    /// Print the JSON schema of `export --to jsonl`, or of a verdict of the gate
+    Schema(schema::Args),
     /// Summarise a trace
     Report(report::Args),
     /// Judge whether a mirror got slower, by the traces of two sides
@@ -144,7 +144,7 @@ fn dispatch(command: &Command) -> Result<Exit, Failure> {
         Command::Replay(args) => replay::run(args),
         Command::Print(args) => print::run(args),
         Command::Export(args) => export::run(args),
-        Command::Schema => schema::run(),
+        Command::Schema(args) => schema::run(args),
         Command::Report(args) => report::run(args),
         Command::Gate(args) => gate::run(args),
         Command::Verify(args) => verify::run(args),
