@@ -108,14 +108,16 @@ fn run(path: &Path) -> Result<Run> {
 
 /// Deals on all processors; each comparison has a seed of its own, so that their number changes nothing.
 fn dealt(runs: &[Run], rules: &RuleSet, cli: &Cli, runs_a_side: usize, slower: f64) -> Counts {
-    let workers = thread::available_parallelism().map_or(1, |count| count.get() as u64);
-    let work = |worker| {
+    let workers = thread::available_parallelism().map_or(1, std::num::NonZero::get);
+    let work = |worker: usize| {
         let mut counts = Counts::default();
-        for number in (worker..cli.comparisons).step_by(workers as usize) {
+        for number in (0..cli.comparisons).skip(worker).step_by(workers) {
             let mut random = fastrand::Rng::with_seed(number);
             let [left, mut right] = sides(runs, runs_a_side, &mut random);
             if slower > 0.0 {
-                right.iter_mut().for_each(|run| slow_down(run, 1.0 + slower));
+                for run in &mut right {
+                    slow_down(run, 1.0 + slower);
+                }
             }
             counts.count(&judge([&left, &right], rules));
         }

@@ -20,7 +20,7 @@ fn recorded() -> PathBuf {
 }
 
 /// A folder with a copy of the recording for each run, with flushes that take so much longer, and not quite as long in each.
-fn side(name: &str, runs: u32, factor: f64) -> PathBuf {
+fn side(name: &str, runs: u64, percent: u64) -> PathBuf {
     let folder = file(name, b"").with_extension("runs");
     let _ = fs::remove_dir_all(&folder);
     fs::create_dir_all(&folder).unwrap();
@@ -31,21 +31,21 @@ fn side(name: &str, runs: u32, factor: f64) -> PathBuf {
     for number in 0..runs {
         let path = folder.join(format!("{number:02}.dmlog"));
         let mut writer = TraceWriter::new(fs::File::create(path).unwrap(), &facts).unwrap();
-        let slower = factor * (1.0 + f64::from(number) / 1_000.0);
+        let per_mille = percent * 10 + number;
         for item in &items {
-            writer.push(&with_flushes(item, slower)).unwrap();
+            writer.push(&with_flushes(item, per_mille)).unwrap();
         }
         writer.finish().unwrap();
     }
     folder
 }
 
-fn with_flushes(item: &Item, factor: f64) -> Item {
+fn with_flushes(item: &Item, per_mille: u64) -> Item {
     let mut item = item.clone();
     if let Item::Event(event) = &mut item
         && let (Op::Log(_, LogOp::Flush { .. }), Some(duration)) = (&event.op, event.duration)
     {
-        let longer = (duration.0 as f64 * factor) as u64;
+        let longer = duration.0 * per_mille / 1_000;
         event.time = MonoNs(event.time.0 + longer - duration.0.min(longer));
         event.duration = Some(DurationNs(longer));
     }
@@ -68,12 +68,12 @@ fn text(path: &Path) -> &str {
 
 #[test]
 fn a_slower_side_fails_and_says_how_to_see_it_again() {
-    let (before, after) = (side("gate-before", 6, 1.0), side("gate-after", 6, 1.5));
+    let (before, after) = (side("gate-before", 6, 100), side("gate-after", 6, 150));
     let rules = rules("gate-slower.toml");
     let run =
         gate(&["--baseline", text(&before), "--candidate", text(&after), "--rules", &rules, "--allow", "samples"]);
     assert_eq!((run.code, run.stderr.as_str()), (Some(1), ""), "{run:?}");
-    assert!(run.stdout.starts_with("FAILED: 1 of 1 rules found a regression: flush.dirtied.p50"), "{}", run.stdout);
+    assert!(run.stdout.starts_with("FAILED: 1 of 1 rule found a regression: flush.dirtied.p50"), "{}", run.stdout);
     let again = format!("reproduce dmlog-top gate --baseline {} --candidate {}", text(&before), text(&after));
     assert!(run.stdout.contains(&again) && run.stdout.contains("--allow samples"), "{}", run.stdout);
     let passed = gate(&["--baseline", text(&after), "--candidate", text(&before), "--rules", &rules]);
@@ -83,7 +83,7 @@ fn a_slower_side_fails_and_says_how_to_see_it_again() {
 
 #[test]
 fn saved_runs_are_the_same_as_their_traces() {
-    let (before, after) = (side("gate-save-before", 6, 1.0), side("gate-save-after", 6, 1.5));
+    let (before, after) = (side("gate-save-before", 6, 100), side("gate-save-after", 6, 150));
     let rules = rules("gate-save.toml");
     let saved = file("gate-saved.json", b"");
     let save = gate(&["--candidate", text(&before), "--save", text(&saved)]);
@@ -104,7 +104,7 @@ fn saved_runs_are_the_same_as_their_traces() {
 
 #[test]
 fn every_format_is_written_and_the_step_summary_is_added_to() {
-    let (before, after) = (side("gate-formats-before", 6, 1.0), side("gate-formats-after", 6, 1.5));
+    let (before, after) = (side("gate-formats-before", 6, 100), side("gate-formats-after", 6, 150));
     let rules = rules("gate-formats.toml");
     let [junit, json, summary] = ["gate.xml", "gate.json", "gate-summary.md"].map(|name| file(name, b"before\n"));
     let writes = [format!("junit={}", text(&junit)), format!("json={}", text(&json))];
@@ -142,7 +142,7 @@ fn what_differs_is_inconclusive_until_it_is_allowed() {
 
 #[test]
 fn a_check_of_itself_tells_what_it_would_see() {
-    let runs = side("gate-self", 8, 1.0);
+    let runs = side("gate-self", 8, 100);
     let rules = rules("gate-self.toml");
     let run = gate(&["--self-check", text(&runs), "--rules", &rules, "--comparisons", "40"]);
     assert_eq!((run.code, run.stderr.as_str()), (Some(0), ""), "{run:?}");

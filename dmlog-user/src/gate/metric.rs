@@ -134,13 +134,13 @@ impl FromStr for Metric {
         }
         // A percentile may have a dot of its own.
         let cuts = text.match_indices('.').map(|(at, _)| (&text[..at], &text[at + 1..]));
-        let metrics = cuts.filter_map(|(subject, statistic)| {
+        let mut metrics = cuts.filter_map(|(subject, statistic)| {
             let subject = Subject::named(subject).filter(|subject| *subject != Subject::Lost)?;
             let statistic = statistic.parse().ok()?;
             let fits = !subject.is_count() || matches!(statistic, Statistic::Count | Statistic::PerWrite);
             fits.then_some(Self::Of(subject, statistic))
         });
-        metrics.last().ok_or(NotAMetric)
+        metrics.next_back().ok_or(NotAMetric)
     }
 }
 

@@ -179,7 +179,7 @@ fn smallest_shift(case: &Case, sides: [&[Run]; 2], tests: usize) -> Option<f64> 
     let Case { rule, device, values, .. } = case;
     let factor = |share: f64| if rule.worse == Worse::Higher { 1.0 + share } else { 1.0 / (1.0 + share) };
     let pairs = match sides {
-        [[left], [right]] => drawn(left, right, device.as_deref(), rule).and_then(|(_, _, pairs)| pairs),
+        [[left], [right]] => drawn(left, right, device.as_deref(), rule).and_then(|drawn| drawn.pairs),
         _ => None,
     };
     let alpha = (1.0 - rule.confidence) / tests.max(1) as f64;

@@ -1,6 +1,6 @@
 //! Runs like those that were recorded, as many as one likes.
 
-use crate::gate::run::{DeviceRun, Run, Series};
+use crate::gate::run::{DeviceRun, Run, Series, Slice};
 use crate::gate::statistics::bootstrap::draw;
 use crate::gate::verdict::test::block_of;
 
@@ -31,7 +31,7 @@ pub fn redraw(run: &Run, random: &mut fastrand::Rng) -> Run {
     }
     let redrawn = |series: &Series| {
         let slice = |place: &usize| series.slices.get(begin + place).cloned().unwrap_or_default();
-        let empty = std::iter::repeat_n(Default::default(), begin);
+        let empty = std::iter::repeat_n(Slice::default(), begin);
         Series { slices: empty.chain(drawn.iter().map(slice)).collect(), ..*series }
     };
     let device = |device: &DeviceRun| DeviceRun {

@@ -201,13 +201,13 @@ impl Drawable {
 fn quantile(ten_thousandths: u32, parts: &[Option<&Durations>]) -> Drawn {
     let all = Durations::merged(parts.iter().copied().flatten());
     let place = |bucket: u32| all.buckets().binary_search_by_key(&bucket, |(bucket, _)| *bucket).ok();
-    let of_slice = |part: &Option<&Durations>| {
+    let of_slice = |part: Option<&Durations>| {
         let buckets = part.map(Durations::buckets).unwrap_or_default().iter();
         buckets.filter_map(|(bucket, count)| Some((place(*bucket)?, *count))).collect()
     };
     Drawn::Quantile {
         ten_thousandths,
-        slices: parts.iter().map(of_slice).collect(),
+        slices: parts.iter().copied().map(of_slice).collect(),
         longest_ns: all.longest_ns().map(|ns| ns as f64).collect(),
         counts: vec![0; all.buckets().len()],
     }

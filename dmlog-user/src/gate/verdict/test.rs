@@ -180,7 +180,7 @@ fn one_run(
     rule: &Rule,
     values: &[SideValue; 2],
 ) -> Result<Tested, Untested> {
-    let Some((slices, draws, pairs)) = drawn(baseline, candidate, name, rule) else {
+    let Some(DrawnRuns { slices, draws, pairs }) = drawn(baseline, candidate, name, rule) else {
         return Err(Untested::TooFew(format!(
             "`{}` cannot be judged by one run a side: record several, or declare it exact",
             rule.metric
@@ -200,14 +200,18 @@ fn one_run(
     Ok(Tested { method, shift: shift_of(to - from, Some(drawn.interval), &values[0]), p: Some(drawn.p), p_least: 0.0 })
 }
 
-/// What is drawn of both runs: how many slices they have, how it was drawn, and the values; `None` of a metric without slices,
-/// and no values where there are too few.
-pub(crate) fn drawn(
-    baseline: &Run,
-    candidate: &Run,
-    name: Option<&str>,
-    rule: &Rule,
-) -> Option<([usize; 2], Draws, Option<Vec<(f64, f64)>>)> {
+/// What is drawn of one run a side.
+#[derive(Clone, Debug)]
+pub(crate) struct DrawnRuns {
+    /// How many slices they have.
+    slices: [usize; 2],
+    draws: Draws,
+    /// The values of both, round by round; `None` where there are too few slices.
+    pub(crate) pairs: Option<Vec<(f64, f64)>>,
+}
+
+/// Draws from both runs; `None` of a metric without slices.
+pub(crate) fn drawn(baseline: &Run, candidate: &Run, name: Option<&str>, rule: &Rule) -> Option<DrawnRuns> {
     let drawable = |run| Drawable::new(run, device_of(run, name), &rule.metric);
     let (mut left, mut right) = (drawable(baseline)?, drawable(candidate)?);
     let slices = [left.slices(), right.slices()];
@@ -217,5 +221,5 @@ pub(crate) fn drawn(
         bootstrap::Side::Left => left.value(places),
         bootstrap::Side::Right => right.value(places),
     });
-    Some((slices, draws, pairs))
+    Some(DrawnRuns { slices, draws, pairs })
 }

@@ -141,7 +141,7 @@ fn too_few_durations_say_how_many_are_needed() {
         verdict.judged
     );
     let wants = Rule { minimum_samples: Some(20_001), ..rule("flush.dirtied.p50") };
-    let verdict = judge([&before, &slower], &rules(&[wants.clone()]));
+    let verdict = judge([&before, &slower], &rules(std::slice::from_ref(&wants)));
     assert!(
         verdict.reasons[0].text.contains("needs 20001 a side to be 99 % sure; there are 20000 and 20000"),
         "{:?}",
@@ -189,11 +189,11 @@ fn what_has_no_noise_is_compared_as_it_is() {
     // Counts of runs that all agree, too.
     let (mut before, mut after) = (side(0, 3, 1_000_000), side(10, 3, 1_000_000));
     let per_write = Rule { is_exact: true, relative_floor: 0.0, ..rule("flush.dirtied.per_write") };
-    assert_eq!(judge([&before, &after], &rules(&[per_write.clone()])).judged[0].method, Method::Exact);
+    assert_eq!(judge([&before, &after], &rules(std::slice::from_ref(&per_write))).judged[0].method, Method::Exact);
     for run in &mut after {
         run.devices[0].series.get_mut("write").unwrap().slices[4].count -= 1;
     }
-    let verdict = judge([&before, &after], &rules(&[per_write.clone()]));
+    let verdict = judge([&before, &after], &rules(std::slice::from_ref(&per_write)));
     assert_eq!((verdict.outcome, &verdict.judged[0].finding), (Outcome::Failed, &Finding::Regression));
     // If they do not agree, they have noise.
     before[1].devices[0].series.get_mut("write").unwrap().slices[4].count -= 50;
@@ -202,10 +202,13 @@ fn what_has_no_noise_is_compared_as_it_is() {
     assert!(verdict.notes[0].contains("is to be exact"), "{:?}", verdict.notes);
 }
 
+/// What is wrong, what is said of it, and what makes it so.
+type Difference = (ReasonKind, &'static str, fn(&mut Run));
+
 #[test]
 fn sides_that_cannot_be_compared_are_not() {
     let before = side(0, 10, 1_000_000);
-    let cases: [(ReasonKind, &str, fn(&mut Run)); 12] = [
+    let cases: [Difference; 12] = [
         (ReasonKind::Lost, "`23.dmlog` lost 7 events", |run| run.faults.lost = 7),
         (ReasonKind::Lost, "lost an unknown number", |run| run.faults.gaps_of_unknown_size = 1),
         (ReasonKind::Torn, "9 bytes of its tail", |run| run.faults.torn_tail_bytes = 9),
@@ -215,17 +218,17 @@ fn sides_that_cannot_be_compared_are_not() {
             run.capture.as_mut().unwrap().kernel_release = "6.13".to_owned();
         }),
         (ReasonKind::Machine, "2 CPUs in `0.dmlog`, , 4 CPUs in `23.dmlog`", |run| {
-            run.capture.as_mut().unwrap().cpus = 4
+            run.capture.as_mut().unwrap().cpus = 4;
         }),
         (ReasonKind::Coverage, "no bios in `23.dmlog`", |run| run.capture.as_mut().unwrap().io = false),
         (ReasonKind::Coverage, "lacks hooks that `23.dmlog` has: dm_log:disk_flush", |run| {
             run.capture.as_mut().unwrap().probes = [("dm_log:disk_flush".to_owned(), "kprobe".to_owned())].into();
         }),
         (ReasonKind::LogType, "the log type of `vg/lv` differs", |run| {
-            run.devices[0].log_type = Some("core".to_owned())
+            run.devices[0].log_type = Some("core".to_owned());
         }),
         (ReasonKind::RegionSize, "524288 bytes in `0.dmlog`, 65536 bytes", |run| {
-            run.devices[0].region_size_bytes = vec![Some(65_536)]
+            run.devices[0].region_size_bytes = vec![Some(65_536)];
         }),
         (ReasonKind::Devices, "mirror `vg/lv` is not in `23.dmlog`", |run| run.devices[0].name = "other".to_owned()),
     ];
@@ -270,7 +273,9 @@ fn hooks_that_are_probed_otherwise_are_named() {
     let with = |probe: &str| {
         let mut runs = side(0, 5, 1_000_000);
         let hooks = [("dm_log:disk_flush".to_owned(), probe.to_owned())];
-        runs.iter_mut().for_each(|run| run.capture.as_mut().unwrap().probes = hooks.clone().into());
+        for run in &mut runs {
+            run.capture.as_mut().unwrap().probes = hooks.clone().into();
+        }
         runs
     };
     let verdict = judge([&with("fentry"), &with("kprobe")], &rules(&[rule("flush.dirtied.p50")]));
