@@ -1,9 +1,10 @@
-//! The program behind `cargo xtask bench replay`: reads a trace from memory, or reads and folds it, so many times on one
-//! thread, and prints what each time took as JSON.
+//! The program behind `cargo xtask bench replay` and `cargo xtask costs`: reads a trace from memory, or reads and folds it, so
+//! many times on one thread, and prints what each time took as JSON, or nothing but how many events there were.
 #![expect(clippy::print_stdout, reason = "a program for developers that talks to another program")]
 
 use std::fs::{self, File};
 use std::hint::black_box;
+use std::io;
 use std::path::{Path, PathBuf};
 use std::time::Instant;
 
@@ -11,9 +12,13 @@ use anyhow::{Context as _, Result, bail};
 use clap::{Parser, ValueEnum};
 use dmlog_user::event::call::Row;
 use dmlog_user::event::ids::MonoNs;
+use dmlog_user::event::item::Item;
+use dmlog_user::export::csv::Csv;
+use dmlog_user::export::sink::ItemSink as _;
 use dmlog_user::session::cursor::Cursor;
 use dmlog_user::session::{Session, Settings};
 use dmlog_user::trace::reader::TraceReader;
+use dmlog_user::trace::writer::TraceWriter;
 use serde::Serialize;
 
 /// Measures the replay of a trace, without start of a process and without output
@@ -24,9 +29,12 @@ struct Cli {
     /// What to do with it
     #[arg(long, value_enum)]
     work: Work,
-    /// How often
+    /// How often; with 0 the file is still brought into memory
     #[arg(long, default_value_t = 5)]
     runs: u32,
+    /// Looks at no clock and prints the events of all runs: the same instructions each time, for whoever counts them
+    #[arg(long)]
+    untimed: bool,
 }
 
 #[derive(Clone, Copy, Debug, ValueEnum)]
@@ -39,6 +47,10 @@ enum Work {
     Fold,
     /// The same, with a second thread that reads ahead; `cpu_ns` is that of the thread that works longer
     Ahead,
+    /// Inflate, compare seals, and write it anew, as a recorder does
+    Write,
+    /// The same as comma-separated values
+    Csv,
     /// To the end once, which leaves keyframes behind, and then to random times: the first run is the way to the end, each
     /// further one is a jump
     Jump,
@@ -58,21 +70,28 @@ struct Run {
 }
 
 fn main() -> Result<()> {
-    let Cli { file, work, runs } = Cli::parse();
-    let trace = || fs::read(&file).with_context(|| format!("`{}` cannot be read", file.display()));
-    let measured = match work {
-        Work::Seals => repeat(runs, &trace()?, seals)?,
-        Work::Read => repeat(runs, &trace()?, read)?,
-        Work::Fold => repeat(runs, &trace()?, |trace| fold(trace, false))?,
-        Work::Ahead => repeat(runs, &trace()?, |trace| fold(trace, true))?,
-        Work::Jump => jumps(&file)?,
+    let Cli { file, work, runs, untimed } = Cli::parse();
+    let work: fn(&[u8]) -> Result<u64> = match work {
+        Work::Seals => seals,
+        Work::Read => read,
+        Work::Fold => |trace| fold(trace, false),
+        Work::Ahead => |trace| fold(trace, true),
+        Work::Write => write,
+        Work::Csv => csv,
+        Work::Jump => return print(&jumps(&file)?),
     };
-    println!("{}", serde_json::to_string(&measured).context("numbers have a JSON form")?);
-    Ok(())
+    let trace = fs::read(&file).with_context(|| format!("`{}` cannot be read", file.display()))?;
+    if untimed {
+        let events = (0..runs).try_fold(0, |sum, _run| anyhow::Ok(sum + work(&trace)?))?;
+        println!("{events}");
+        return Ok(());
+    }
+    print(&(0..runs).map(|_run| timed(|| work(&trace))).collect::<Result<Vec<_>>>()?)
 }
 
-fn repeat(runs: u32, trace: &[u8], work: impl Fn(&[u8]) -> Result<u64>) -> Result<Vec<Run>> {
-    (0..runs).map(|_run| timed(|| work(trace))).collect()
+fn print(runs: &[Run]) -> Result<()> {
+    println!("{}", serde_json::to_string(runs).context("numbers have a JSON form")?);
+    Ok(())
 }
 
 /// How long some work takes; it returns how many events it went over.
@@ -152,6 +171,34 @@ fn fold(trace: &[u8], ahead: bool) -> Result<u64> {
         bail!("something is missing in this trace, so that it is no measure");
     }
     Ok(snapshot.window.events)
+}
+
+fn write(trace: &[u8]) -> Result<u64> {
+    let mut reader = TraceReader::new(trace)?;
+    let mut writer = TraceWriter::new(io::sink(), reader.facts())?;
+    each_item(&mut reader, |item| Ok(writer.push(item)?))?;
+    Ok(writer.finish()?.events)
+}
+
+fn csv(trace: &[u8]) -> Result<u64> {
+    let mut reader = TraceReader::new(trace)?;
+    let mut sink = Csv::new(io::sink());
+    let events = each_item(&mut reader, |item| Ok(sink.take(item)?))?;
+    sink.finish()?;
+    Ok(events)
+}
+
+/// Hands over every item; the first error of `take` counts. Returns how many there were.
+fn each_item(reader: &mut TraceReader<&[u8]>, mut take: impl FnMut(&Item) -> Result<()>) -> Result<u64> {
+    let (mut items, mut outcome) = (0, Ok(()));
+    while let Some(batch) = reader.next_batch_with(|item| {
+        if outcome.is_ok() {
+            outcome = take(&item);
+        }
+    })? {
+        items += batch.rows;
+    }
+    outcome.map(|()| items)
 }
 
 /// What this thread has used of CPUs, as the scheduler counts it.

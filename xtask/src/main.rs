@@ -6,6 +6,7 @@
 
 mod bench;
 mod bless;
+mod costs;
 mod demo;
 mod dist;
 mod fuzz;

@@ -6,6 +6,7 @@ use anyhow::Result;
 use clap::{Parser, Subcommand};
 
 use crate::bench::{self, BenchArgs};
+use crate::costs::{self, CostsArgs};
 use crate::dist::{self, DistArgs};
 use crate::fuzz::{self, FuzzArgs};
 use crate::guest::command::GuestArgs;
@@ -31,6 +32,7 @@ enum Task {
     Ci,
     Guest(GuestArgs),
     Bench(BenchArgs),
+    Costs(CostsArgs),
     Dist(DistArgs),
     Fuzz(FuzzArgs),
     Synth(SynthArgs),
@@ -52,6 +54,7 @@ pub(crate) fn run() -> Result<ExitCode> {
         }
         Task::Guest(args) => guest::command::run_command(&args),
         Task::Bench(args) => bench::run_command(&args),
+        Task::Costs(args) => costs::run_command(&args),
         Task::Dist(args) => dist::run_command(&args),
         Task::Fuzz(args) => fuzz::run_command(&args),
         Task::Synth(args) => synth::run_command(&args),

@@ -6,7 +6,7 @@ mod blktrace;
 mod export;
 mod gate;
 mod peers;
-mod probes;
+pub(crate) mod probes;
 mod regions;
 mod replay;
 pub(crate) mod report;

@@ -19,6 +19,7 @@ use std::time::Instant;
 use anyhow::Result;
 use clap::Args;
 
+use crate::costs;
 use crate::setup::plan::Plan;
 use crate::setup::store::CacheLock;
 
@@ -52,6 +53,8 @@ pub(crate) struct Scope {
     pub(crate) readers: bool,
     /// Programs that benches measure beside us.
     pub(crate) peers: bool,
+    /// What counts instructions.
+    pub(crate) costs: bool,
     /// What makes a package of Debian, and for root what tries it.
     pub(crate) packager: bool,
 }
@@ -64,18 +67,31 @@ impl Scope {
             kernels: kernels::TESTED.map(str::to_owned).to_vec(),
             readers: true,
             peers: false,
+            costs: true,
             packager: true,
         }
     }
 
     /// What a single guest needs.
     pub(crate) fn guest(kernel: &str) -> Self {
-        Self { bpf: false, kernels: vec![kernel.to_owned()], readers: false, peers: false, packager: false }
+        Self {
+            bpf: false,
+            kernels: vec![kernel.to_owned()],
+            readers: false,
+            peers: false,
+            costs: false,
+            packager: false,
+        }
     }
 
     /// What `bench replay` needs: no kernel, no BPF.
     pub(crate) fn peers() -> Self {
-        Self { bpf: false, kernels: Vec::new(), readers: false, peers: true, packager: false }
+        Self { bpf: false, kernels: Vec::new(), readers: false, peers: true, costs: false, packager: false }
+    }
+
+    /// What `costs` needs.
+    pub(crate) fn costs() -> Self {
+        Self { costs: true, kernels: vec![costs::KERNEL.to_owned()], ..Self::bpf() }
     }
 
     /// What `dist` needs.
@@ -85,7 +101,7 @@ impl Scope {
 
     /// What building the programs needs.
     pub(crate) fn bpf() -> Self {
-        Self { bpf: true, kernels: Vec::new(), readers: false, peers: false, packager: false }
+        Self { bpf: true, kernels: Vec::new(), readers: false, peers: false, costs: false, packager: false }
     }
 }
 
@@ -96,7 +112,7 @@ pub(crate) fn run_command(args: &SetupArgs) -> Result<ExitCode> {
         scope = Scope::bpf();
     }
     if args.guests_only {
-        scope = Scope { bpf: false, readers: false, peers: false, packager: false, ..scope };
+        scope = Scope { bpf: false, readers: false, peers: false, costs: false, packager: false, ..scope };
     }
     if args.dry_run {
         let plan = Plan::make(&scope, args.refresh);

@@ -44,6 +44,8 @@ pub(crate) const PEERS: [Package; 3] = [
     Package { name: "linux-perf", program: "perf" },
     Package { name: "time", program: "time" },
 ];
+/// Counts instructions. Whoever cannot install packages goes without, and the tier `costs` is skipped.
+pub(crate) const COUNTING: [Package; 1] = [Package { name: "valgrind", program: "valgrind" }];
 /// Needed for the Python modules of the tests.
 pub(crate) const READERS: [Package; 1] = [Package { name: "python3-venv", program: "python3" }];
 /// Programs that read what we write, in tests: `java` runs Spark.
@@ -80,7 +82,7 @@ pub(crate) fn install(packages: &[Package]) -> Result<()> {
         return Ok(());
     }
     let names = names(packages);
-    if !Path::new("/etc/debian_version").is_file() {
+    if !is_debian() {
         bail!("{}", by_hand(packages));
     }
     if !is_root() {
@@ -112,6 +114,15 @@ fn apt_get() -> Command {
     command
 }
 
+/// True where packages are installed without asking.
+pub(crate) fn can_install() -> bool {
+    is_root() && is_debian()
+}
+
+fn is_debian() -> bool {
+    Path::new("/etc/debian_version").is_file()
+}
+
 /// True for the user that may install packages and change roots.
 pub(crate) fn is_root() -> bool {
     fs::metadata("/proc/self").is_ok_and(|metadata| metadata.uid() == 0)
@@ -139,7 +150,7 @@ fn by_hand(packages: &[Package]) -> String {
 
 #[cfg(test)]
 mod tests {
-    use super::{BROWSER, COMPILER, GUEST, LINKER, METRICS, PEERS, by_hand, names};
+    use super::{BROWSER, COMPILER, COUNTING, GUEST, LINKER, METRICS, PEERS, by_hand, names};
 
     #[test]
     fn without_debian_every_missing_thing_is_named() {
@@ -152,7 +163,7 @@ mod tests {
 
     #[test]
     fn package_names_are_exact() {
-        for name in names(&[COMPILER.as_slice(), &LINKER, &GUEST, &PEERS, &BROWSER, &METRICS].concat()) {
+        for name in names(&[COMPILER.as_slice(), &LINKER, &GUEST, &PEERS, &BROWSER, &METRICS, &COUNTING].concat()) {
             assert!(name.chars().all(|c| c.is_ascii_alphanumeric() || c == '-'), "`{name}` looks like a pattern");
         }
     }

@@ -59,6 +59,9 @@ impl Plan {
         if scope.peers {
             plan.packages.extend(packages::PEERS.into_iter().filter(Package::is_missing));
         }
+        if scope.costs && packages::can_install() {
+            plan.packages.extend(packages::COUNTING.into_iter().filter(Package::is_missing));
+        }
         if scope.packager {
             plan.packager = !packager::is_built();
             plan.packages.extend(packages::PACKAGING.into_iter().filter(Package::is_missing));

@@ -5,6 +5,7 @@
 
 pub(crate) mod cargo_tests;
 mod checks;
+mod costs;
 mod libtest;
 pub(crate) mod tally;
 mod vm;
@@ -56,6 +57,8 @@ pub(crate) enum Tier {
     Offline,
     /// The archive and the package, installed in a clean root
     Dist,
+    /// Instructions and bytes that probes, replay and traces cost, against the committed baseline
+    Costs,
     /// Real kernels in guests
     Vm,
 }
@@ -74,6 +77,7 @@ impl Tier {
             Self::Terminal => "terminal",
             Self::Offline => "offline",
             Self::Dist => "dist",
+            Self::Costs => "costs",
             Self::Vm => "vm",
         }
     }
@@ -107,12 +111,17 @@ pub(crate) fn run_command(args: &TestArgs) -> Result<ExitCode> {
 
 /// Only what the chosen tiers use, so that a unit test run on a laptop does not download kernels.
 fn scope(tiers: &[Tier], kernels: &[String]) -> Scope {
-    let vm = tiers.contains(&Tier::Vm);
+    let (vm, costs) = (tiers.contains(&Tier::Vm), tiers.contains(&Tier::Costs));
+    let mut guests = if vm { kernels.to_vec() } else { Vec::new() };
+    if costs {
+        guests.extend(Scope::costs().kernels);
+    }
     Scope {
         bpf: tiers.iter().any(|tier| *tier != Tier::Offline),
-        kernels: if vm { kernels.to_vec() } else { Vec::new() },
+        kernels: guests,
         readers: vm || tiers.contains(&Tier::Traces),
         peers: false,
+        costs,
         packager: tiers.contains(&Tier::Dist) && dist::check::obstacle().is_none(),
     }
 }
@@ -126,6 +135,7 @@ fn run_tier(tier: Tier, kernels: &[String], name: Option<&str>) -> Result<Tally>
         }
         Tier::Offline => checks::offline(),
         Tier::Dist => dist::check::tier(),
+        Tier::Costs => costs::tier(),
         Tier::Vm => vm::run(kernels, name),
     }
 }

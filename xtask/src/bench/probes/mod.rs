@@ -5,37 +5,25 @@
 //! its runs less the median of all untraced runs, over the number of calls that were traced. The load takes one of two paths
 //! (the worker is woken once more in some runs), which is why a median of many untraced runs is taken.
 
-use anyhow::{Context, Result, bail};
+pub(crate) mod load;
 
+use anyhow::Result;
+
+use crate::bench::probes::load::{Sessions, median};
 use crate::bench::report::{Figure, Report};
-use crate::guest::{self, Echo, GuestFile, GuestSpec, Timing};
-use crate::paths::{repo_root, target_dir};
+use crate::guest::GuestFile;
+use crate::paths::repo_root;
 use crate::process;
 
-const SCRIPT: &str = include_str!("probes.sh");
+const SCRIPT: &str = include_str!("rounds.sh");
 
-/// Runs of the load in one session of the script.
-const RUNS: f64 = 5.0;
 const COST: &str = "guest instructions/call";
 
 /// Boots the kernel with counted instructions and runs the workload untraced, traced, and under the peer.
 pub(crate) fn measure(kernel: &str) -> Result<Report> {
     process::run(process::cargo(&repo_root()).args(["build", "--release", "--package", "dmlog-user", "--bins"]))?;
-    let mut spec = GuestSpec::new(kernel, &format!("bench-probes-{kernel}"), SCRIPT);
-    spec.files = vec![
-        GuestFile { host: target_dir().join("release/dmlog-top"), guest: "/bin/dmlog-top".to_owned() },
-        // busybox's does not say how long it took.
-        GuestFile { host: GuestFile::program("dd")?.host, guest: "/bin/gnudd".to_owned() },
-        GuestFile::program("funclatency")?,
-    ];
-    spec.machine.timing = Timing::InstructionCount;
-    spec.machine.cpus = 1;
-    spec.machine.memory_mib = 2048;
-    spec.echo = Echo::Prefixed(format!("[{kernel}] "));
-    guest::fresh_out(&spec.out)?;
-    let run = guest::run(&spec)?;
-    run.require_success()?;
-    let sessions = Sessions::parse(run.output.iter().map(String::as_str))?;
+    let name = format!("bench-probes-{kernel}");
+    let sessions = load::run(kernel, &name, SCRIPT, vec![GuestFile::program("funclatency")?])?;
     Ok(Report {
         bench: "probes".to_owned(),
         command: format!("cargo xtask bench probes --kernel {kernel}"),
@@ -46,71 +34,10 @@ pub(crate) fn measure(kernel: &str) -> Result<Report> {
     })
 }
 
-/// What the guest measured.
-#[derive(Debug, Default, PartialEq)]
-struct Sessions {
-    /// Name and the times of its runs, in nanoseconds of guest time, in order.
-    runs: Vec<(String, Vec<f64>)>,
-    /// Name, events, lost, bytes.
-    recordings: Vec<(String, [f64; 3])>,
-}
-
-impl Sessions {
-    fn parse<'a>(lines: impl Iterator<Item = &'a str>) -> Result<Self> {
-        let mut sessions = Self::default();
-        for line in lines {
-            let mut words = line.split_ascii_whitespace();
-            let (Some(tag @ ("R" | "E")), Some(name)) = (words.next(), words.next()) else { continue };
-            let numbers = words.map(str::parse::<f64>).collect::<Result<Vec<_>, _>>();
-            let numbers = numbers.with_context(|| format!("the guest said `{line}`"))?;
-            if tag == "R" {
-                sessions.runs.push((name.to_owned(), numbers.iter().map(|seconds| seconds * 1e9).collect()));
-            } else {
-                let Ok(numbers) = <[f64; 3]>::try_from(numbers) else { bail!("the guest said `{line}`") };
-                sessions.recordings.push((name.to_owned(), numbers));
-            }
-        }
-        Ok(sessions)
-    }
-
-    /// Medians of the sessions with this name, one for each round.
-    fn medians(&self, name: &str) -> Result<Vec<f64>> {
-        let medians: Vec<f64> = self.runs.iter().filter(|(of, _)| of == name).map(|(_, runs)| median(runs)).collect();
-        if medians.is_empty() {
-            bail!("the guest did not measure `{name}`");
-        }
-        Ok(medians)
-    }
-
-    /// Median of all untraced runs.
-    fn base(&self) -> Result<f64> {
-        let all: Vec<f64> =
-            self.runs.iter().filter(|(of, _)| of == "base").flat_map(|(_, runs)| runs.clone()).collect();
-        if all.is_empty() {
-            bail!("the guest did not measure `base`");
-        }
-        Ok(median(&all))
-    }
-
-    /// Events and bytes of the recordings with this name.
-    fn recorded(&self, name: &str) -> Result<[f64; 3]> {
-        let of: Vec<[f64; 3]> = self.recordings.iter().filter(|(of, _)| of == name).map(|(_, n)| *n).collect();
-        if of.is_empty() {
-            bail!("the guest did not record `{name}`");
-        }
-        Ok([0, 1, 2].map(|place| median(&of.iter().map(|numbers| numbers[place]).collect::<Vec<_>>())))
-    }
-}
-
-fn median(values: &[f64]) -> f64 {
-    let mut sorted = values.to_vec();
-    sorted.sort_by(f64::total_cmp);
-    sorted.get(sorted.len() / 2).copied().unwrap_or(f64::NAN)
-}
-
 fn figures(sessions: &Sessions) -> Result<Vec<Figure>> {
     let base = sessions.base()?;
-    let calls = sessions.recorded("two-fentry")?[0] / RUNS;
+    let calls_in = |name: &str| -> Result<f64> { Ok(sessions.recorded(name)?[0] / sessions.runs_in(name)? as f64) };
+    let calls = calls_in("two-fentry")?;
     let cost = |name: &str, calls: f64| -> Result<Vec<f64>> {
         Ok(sessions.medians(name)?.iter().map(|time| (time - base) / calls).collect())
     };
@@ -130,8 +57,8 @@ fn figures(sessions: &Sessions) -> Result<Vec<Figure>> {
     }
     figures.push(Figure::from_runs("funclatency mark and flush, two processes", peer.clone(), COST, None, None));
     for (name, title) in [("all-fentry", "all hooks, fentry"), ("all-kprobe", "all hooks, kprobe")] {
-        let calls = sessions.recorded(name)?[0] / RUNS;
-        figures.push(Figure::from_runs(&format!("{title}, each record"), cost(name, calls)?, COST, None, None));
+        let runs = cost(name, calls_in(name)?)?;
+        figures.push(Figure::from_runs(&format!("{title}, each record"), runs, COST, None, None));
     }
     let slower = |name: &str| -> Result<Vec<f64>> {
         Ok(sessions.medians(name)?.iter().map(|time| (time - base) / base * 100.0).collect())
@@ -156,9 +83,9 @@ fn figures(sessions: &Sessions) -> Result<Vec<Figure>> {
 mod tests {
     use super::{Sessions, figures};
 
-    const OUTPUT: &str = "noise\nR base 0.100 0.102 0.100\nR two-fentry 0.106 0.106 0.106\nE two-fentry 60000 0 400000\n\
+    const OUTPUT: &str = "noise\nR base 0.100 0.102 0.100\nR two-fentry 0.106 0.106 0.106\nE two-fentry 36000 0 400000\n\
         R two-kprobe 0.112 0.112 0.112\nR funclatency 0.120 0.120 0.120\nR all-fentry 0.150 0.150 0.150\n\
-        E all-fentry 400000 0 1600000\nR all-kprobe 0.2 0.2 0.2\nE all-kprobe 400000 0 1600000\n\
+        E all-fentry 240000 0 1600000\nR all-kprobe 0.2 0.2 0.2\nE all-kprobe 240000 0 1600000\n\
         R running-fentry 0.3 0.3 0.3\nE running-fentry 400000 0 1600000\n";
 
     #[test]
