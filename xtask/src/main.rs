@@ -9,6 +9,7 @@ mod bless;
 mod demo;
 mod dist;
 mod fuzz;
+mod gate_run;
 mod guest;
 mod paths;
 mod process;

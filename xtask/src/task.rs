@@ -8,6 +8,7 @@ use clap::{Parser, Subcommand};
 use crate::bench::{self, BenchArgs};
 use crate::dist::{self, DistArgs};
 use crate::fuzz::{self, FuzzArgs};
+use crate::gate_run::{self, GateRunArgs};
 use crate::guest::command::GuestArgs;
 use crate::setup::{self, Scope, SetupArgs};
 use crate::synth::SynthArgs;
@@ -31,6 +32,7 @@ enum Task {
     Ci,
     Guest(GuestArgs),
     Bench(BenchArgs),
+    GateRun(GateRunArgs),
     Dist(DistArgs),
     Fuzz(FuzzArgs),
     Synth(SynthArgs),
@@ -52,6 +54,7 @@ pub(crate) fn run() -> Result<ExitCode> {
         }
         Task::Guest(args) => guest::command::run_command(&args),
         Task::Bench(args) => bench::run_command(&args),
+        Task::GateRun(args) => gate_run::run_command(&args),
         Task::Dist(args) => dist::run_command(&args),
         Task::Fuzz(args) => fuzz::run_command(&args),
         Task::Synth(args) => synth::run_command(&args),
