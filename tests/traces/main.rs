@@ -21,5 +21,6 @@ mod slots;
 #[path = "../support/synth/mod.rs"]
 mod support;
 mod synth;
+mod verdicts;
 mod whatif;
 mod workload;

@@ -107,6 +107,17 @@ impl Scale {
     }
 }
 
+/// The bucket of a duration in a distribution of a device; too long ones are in the last.
+pub fn device_bucket(duration_ns: u64) -> u32 {
+    let bucket = Scale::Device.bucket(duration_ns.min(DURATION_NS_MAX));
+    u32::try_from(bucket).unwrap_or(u32::MAX)
+}
+
+/// The longest duration of such a bucket.
+pub fn longest_of_device_bucket(bucket: u32) -> u64 {
+    Scale::Device.largest_of(device_bucket(DURATION_NS_MAX).min(bucket) as usize)
+}
+
 /// The bucket of a value.
 #[inline]
 fn bucket<const MAGNITUDE: u32>(value: u64) -> usize {

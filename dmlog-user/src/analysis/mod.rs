@@ -3,7 +3,8 @@
 //! One file per question: how often and how long ([`ops`], [`spread`]), flushes by kind ([`flush`]) and the slow ones ([`slow_flush`]), what writes waited for
 //! ([`timeline`], [`io`]), what happened when ([`heat`]), which regions ([`regions`], placed by [`geometry`]), how
 //! many of them are dirty and what a crash would cost ([`occupancy`], [`over_time`]), for how long ([`churn`]), who ([`processes`]), recovery
-//! ([`recovery`]), what failed (`outcome`, [`failures`]), the log daemon ([`consults`]), what is missing ([`losses`]), other settings ([`whatif`]).
+//! ([`recovery`]), what failed (`outcome`, [`failures`]), the log daemon ([`consults`]), what is missing ([`losses`]), other settings ([`whatif`]),
+//! what rules speak of ([`subject`]) and when one is broken ([`trigger`]).
 //!
 //! Each has a folder of counters that is fed one event at a time (`observe` and the like), can take over the counters of
 //! another (`absorb`), and tells what it knows as a plain value (`summary`), which all outputs share. Titles and units of
@@ -31,6 +32,7 @@ pub mod recovery;
 pub mod regions;
 pub mod slow_flush;
 pub mod spread;
+pub mod subject;
 #[cfg(test)]
 pub(crate) mod testing;
 pub mod timeline;

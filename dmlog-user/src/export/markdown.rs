@@ -59,7 +59,7 @@ fn facts(groups: &[Group<'_>], out: &mut String) {
 }
 
 /// Appends a table; numbers are aligned right.
-fn add(table: &Table, out: &mut String) {
+pub fn add(table: &Table, out: &mut String) {
     let columns: Vec<(&str, bool)> = table.heads().collect();
     let line = |cells: Vec<String>| format!("| {} |\n", cells.join(" | "));
     out.push_str(&line(columns.iter().map(|(head, _)| words(head)).collect()));
@@ -73,11 +73,13 @@ fn add(table: &Table, out: &mut String) {
     out.push('\n');
 }
 
-fn name(text: &str) -> String {
+/// A name: cut, and escaped.
+pub fn name(text: &str) -> String {
     escaped(&cut(text, NAME_MAX))
 }
 
-fn words(text: &str) -> String {
+/// A sentence or a cell: cut, and escaped.
+pub fn words(text: &str) -> String {
     escaped(&cut(text, TEXT_MAX))
 }
 

@@ -86,6 +86,25 @@ pub fn per_s(rate: f64) -> String {
     }
 }
 
+/// A number that is not negative and may be of any size: three digits that count, or more where it is large.
+pub fn figure(value: f64) -> String {
+    /// Beyond these a number is easier to read with its exponent.
+    const PLAIN: std::ops::Range<f64> = 1e-6..1e15;
+    if value == 0.0 {
+        "0".to_owned()
+    } else if !PLAIN.contains(&value) {
+        format!("{value:.2e}")
+    } else if value >= 99.95 {
+        per_s(value.round())
+    } else if value >= 0.9995 {
+        three_digits(value)
+    } else {
+        #[expect(clippy::cast_possible_truncation, clippy::cast_sign_loss, reason = "3 to 8 within the range")]
+        let decimals = (2.0 - value.log10().floor()) as usize;
+        format!("{value:.decimals$}")
+    }
+}
+
 /// A share of 0 to 1 as a percentage: `0.4 %`, `63 %`.
 pub fn ratio(share: f64) -> String {
     let percent = share * 100.0;
@@ -177,7 +196,7 @@ fn three_digits(value: f64) -> String {
 
 #[cfg(test)]
 mod tests {
-    use super::{bytes, count, duration, harmless, moment, per_s, ratio, shortened, wall_time};
+    use super::{bytes, count, duration, figure, harmless, moment, per_s, ratio, shortened, wall_time};
 
     #[test]
     fn durations_have_three_digits_and_a_unit() {
@@ -206,6 +225,24 @@ mod tests {
         assert_eq!([per_s(0.0), per_s(0.123), per_s(12.34), per_s(12_345.6)], ["0", "0.12", "12.3", "12,346"]);
         assert_eq!([ratio(0.0), ratio(0.004), ratio(0.632), ratio(1.0)], ["0 %", "0.4 %", "63 %", "100 %"]);
         assert_eq!(moment(1_234_567_890), "1.234567 s");
+    }
+
+    #[test]
+    fn figures_of_any_size_have_digits_that_count() {
+        for (value, text) in [
+            (0.0, "0"),
+            (1.0312, "1.03"),
+            (0.999_6, "1.00"),
+            (0.001_234, "0.00123"),
+            (42.04, "42.0"),
+            (99.97, "100"),
+            (12_345.6, "12,346"),
+            (1.5e-9, "1.50e-9"),
+            (2e18, "2.00e18"),
+            (f64::NAN, "NaN"),
+        ] {
+            assert_eq!(figure(value), text);
+        }
     }
 
     #[test]

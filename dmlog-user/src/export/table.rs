@@ -54,6 +54,13 @@ impl Table {
         metrics.iter().fold(self, |table, metric| table.number(*metric))
     }
 
+    /// Adds a column of numbers that differ in what they measure from row to row, aligned right.
+    #[must_use]
+    pub fn mixed(mut self, head: &'static str) -> Self {
+        self.heads.push((head, Align::Right));
+        self
+    }
+
     /// Adds a row. Cells that are missing stay empty.
     pub fn row(&mut self, cells: Vec<String>) {
         debug_assert!(cells.len() <= self.heads.len(), "a row has no more cells than there are columns");
@@ -77,7 +84,12 @@ impl Table {
 
     /// Appends the table, one line per row, heads first.
     pub fn render(&self, out: &mut String) {
-        let widths = self.widths();
+        self.render_within(WIDTH, out);
+    }
+
+    /// Appends the table, squeezed until no line is wider than `width` columns, as far as its words can give way.
+    pub fn render_within(&self, width: usize, out: &mut String) {
+        let widths = self.widths(width);
         let heads: Vec<String> = self.heads.iter().map(|(head, _)| (*head).to_owned()).collect();
         for row in std::iter::once(&heads).chain(&self.rows) {
             let mut line = " ".repeat(INDENT);
@@ -97,7 +109,7 @@ impl Table {
         }
     }
 
-    fn widths(&self) -> Vec<usize> {
+    fn widths(&self, width: usize) -> Vec<usize> {
         let mut widths: Vec<usize> = self.heads.iter().map(|(head, _)| head.chars().count()).collect();
         for row in &self.rows {
             for (width, cell) in widths.iter_mut().zip(row) {
@@ -105,7 +117,7 @@ impl Table {
             }
         }
         let whole = |widths: &[usize]| INDENT + widths.iter().sum::<usize>() + GAP * widths.len().saturating_sub(1);
-        let mut excess = whole(&widths).saturating_sub(WIDTH);
+        let mut excess = whole(&widths).saturating_sub(width);
         while excess > 0 {
             let words = widths.iter_mut().zip(&self.heads).filter(|(_, (_, align))| *align == Align::Left);
             let Some((widest, _)) = words.max_by_key(|(width, _)| **width).filter(|(width, _)| **width > NARROWEST)
@@ -134,7 +146,8 @@ pub fn note(text: &str, out: &mut String) {
 fn wrapped(first: String, indent: usize, text: &str, out: &mut String) {
     let mut line = first;
     let mut is_empty = true;
-    for word in text.split(' ') {
+    let room = WIDTH.saturating_sub(indent).max(1);
+    for word in text.split(' ').flat_map(|word| pieces(word, room)) {
         if !is_empty && line.chars().count() + 1 + word.chars().count() > WIDTH {
             out.push_str(line.trim_end());
             out.push('\n');
@@ -149,6 +162,19 @@ fn wrapped(first: String, indent: usize, text: &str, out: &mut String) {
     }
     out.push_str(line.trim_end());
     out.push('\n');
+}
+
+/// A word in pieces of so many characters at most; nearly always one.
+fn pieces(word: &str, room: usize) -> Vec<&str> {
+    let mut pieces = Vec::new();
+    let mut rest = word;
+    while let Some((end, _)) = rest.char_indices().nth(room) {
+        let (piece, further) = rest.split_at(end);
+        pieces.push(piece);
+        rest = further;
+    }
+    pieces.push(rest);
+    pieces
 }
 
 #[cfg(test)]
@@ -187,5 +213,9 @@ mod tests {
         paragraph("label", &"word ".repeat(40), &mut out);
         assert!(out.lines().count() > 1);
         assert!(out.lines().all(|line| line.chars().count() <= WIDTH && line.ends_with("word")), "{out}");
+        let mut out = String::new();
+        paragraph("label", &format!("a {}", "ö".repeat(250)), &mut out);
+        let widths: Vec<usize> = out.lines().map(|line| line.chars().count()).collect();
+        assert_eq!(widths, [11, WIDTH, WIDTH, 80]);
     }
 }

@@ -304,16 +304,21 @@ fn regions_of(device: &Device, top: usize) -> RegionsSnapshot {
 }
 
 impl DeviceSnapshot {
-    /// Whether a person means this device: by `vg/lv`, its dm name or its number, each also below `/dev`.
+    /// Whether a person means this device: see [`is_called`].
     pub fn is_called(&self, wanted: &str) -> bool {
-        let short = wanted.strip_prefix("/dev/mapper/").or_else(|| wanted.strip_prefix("/dev/")).unwrap_or(wanted);
-        if !short.is_empty() && (self.name == short || self.device.as_deref() == Some(short)) {
-            return true;
-        }
-        // LVM doubles the hyphens of both names and joins them by a single one.
-        let dm_name = |(vg, lv): (&str, &str)| format!("{}-{}", vg.replace('-', "--"), lv.replace('-', "--")) == short;
-        self.name.split_once('/').is_some_and(dm_name)
+        is_called(&self.name, self.device.as_deref(), wanted)
     }
+}
+
+/// Whether a person means the mirror of this name and number: by `vg/lv`, its dm name or its number, each also below `/dev`.
+pub fn is_called(name: &str, device: Option<&str>, wanted: &str) -> bool {
+    let short = wanted.strip_prefix("/dev/mapper/").or_else(|| wanted.strip_prefix("/dev/")).unwrap_or(wanted);
+    if !short.is_empty() && (name == short || device == Some(short)) {
+        return true;
+    }
+    // LVM doubles the hyphens of both names and joins them by a single one.
+    let dm_name = |(vg, lv): (&str, &str)| format!("{}-{}", vg.replace('-', "--"), lv.replace('-', "--")) == short;
+    name.split_once('/').is_some_and(dm_name)
 }
 
 impl TargetSnapshot {

@@ -4,6 +4,7 @@
 
 mod blktrace;
 mod export;
+mod gate;
 mod peers;
 mod probes;
 mod regions;
@@ -50,6 +51,8 @@ enum Bench {
     Replay,
     /// Speed, size and memory of each format of `export`, beside blkparse, perf script and perf data convert
     Export,
+    /// False alarms and power of the gate, beside a flat threshold and benchstat's test
+    Gate,
     /// CPU and frames of the screen while a trace plays, and its first frame
     Tui,
 }
@@ -82,6 +85,7 @@ fn measure(args: &BenchArgs) -> Result<Report> {
         Bench::Regions => regions::measure(),
         Bench::Replay => replay::measure(args.events, args.memory),
         Bench::Export => export::measure(args.events),
+        Bench::Gate => gate::measure(&args.kernel),
         Bench::Tui => tui::measure(),
     }
 }

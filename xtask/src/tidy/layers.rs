@@ -4,7 +4,7 @@
 //! L0  event                      nothing of ours
 //! L1  log, trace                 event; they do not know each other
 //! L2  session, analysis          event, log, trace, each other
-//! L3  export, gate, tui          everything below; not each other, but that tui spells numbers as export does
+//! L3  export, gate, tui          everything below; not each other, but that gate and tui spell numbers and tables as export does
 //! E   capture, record, daemon    event, trace; record also capture, daemon also log
 //!     cli                        everything; nothing imports it
 //! ```
@@ -23,7 +23,7 @@ const LAYERS: [(&str, &[&str]); 12] = [
     ("session", &["event", "log", "trace", "analysis"]),
     ("analysis", &["event", "log", "trace", "session"]),
     ("export", &["event", "log", "trace", "session", "analysis"]),
-    ("gate", &["event", "log", "trace", "session", "analysis"]),
+    ("gate", &["event", "log", "trace", "session", "analysis", "export"]),
     ("tui", &["event", "log", "trace", "session", "analysis", "export"]),
     ("capture", &["event", "trace"]),
     ("record", &["event", "trace", "capture"]),

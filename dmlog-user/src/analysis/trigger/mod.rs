@@ -6,14 +6,14 @@
 use std::collections::BTreeMap;
 
 use super::latency::Latency;
-use super::outstanding::{Outstanding, Pending};
+use super::subject::{self, Subject, Subjects};
 use crate::event::ids::{LogId, MonoNs};
 use crate::event::item::Item;
-use crate::event::op::{Event, FlushKind, IoKind, LogOp, MirrorOp, Op};
+use crate::event::op::Op;
 
 pub mod rule;
 
-use self::rule::{Rule, Statistic, Subject};
+use self::rule::{Rule, Statistic};
 
 /// Logs that are judged; events of further ones count for none.
 pub const LOGS_MAX: usize = 4096;
@@ -37,7 +37,7 @@ pub struct Fired {
 #[derive(Debug)]
 pub struct Trigger {
     rules: Vec<Judged>,
-    outstanding: Outstanding,
+    subjects: Subjects,
     names: BTreeMap<LogId, String>,
 }
 
@@ -59,21 +59,26 @@ impl Trigger {
     /// Nothing seen yet.
     pub fn new(rules: Vec<Rule>) -> Self {
         let judged = |rule| Judged { rule, until: None, seen: BTreeMap::new() };
-        Self {
-            rules: rules.into_iter().map(judged).collect(),
-            outstanding: Outstanding::default(),
-            names: BTreeMap::new(),
-        }
+        Self { rules: rules.into_iter().map(judged).collect(), subjects: Subjects::default(), names: BTreeMap::new() }
     }
 
     /// Takes an item in, after judging what was over before it.
     pub fn see(&mut self, item: &Item, fired: &mut Vec<Fired>) {
         self.judge(item.time(), fired);
-        match item {
-            Item::Gap(gap) => self.count(LogId::UNKNOWN, &[Subject::Lost], gap.lost.unwrap_or(1), None),
-            Item::DecodeError(_) => self.count(LogId::UNKNOWN, &[Subject::Lost], 1, None),
-            Item::Event(event) => self.see_event(event),
+        if let Item::Event(event) = item
+            && let Op::Identity(identity) = &event.op
+        {
+            let name = if identity.name.is_empty() { identity.device.to_string() } else { identity.name.clone() };
+            if self.names.len() < LOGS_MAX || self.names.contains_key(&event.log) {
+                self.names.insert(event.log, name);
+            }
         }
+        let Self { rules, subjects, .. } = self;
+        subjects.see(item, |seen| {
+            for judged in rules.iter_mut().filter(|judged| judged.rule.subject == seen.subject) {
+                judged.count(&seen);
+            }
+        });
     }
 
     /// Judges every stretch of time that is over by now.
@@ -102,76 +107,17 @@ impl Trigger {
             judged.until = Some(MonoNs(now.0.saturating_add(judged.rule.window_ns)));
         }
     }
+}
 
-    fn see_event(&mut self, event: &Event) {
-        let Event { time, log, duration, op, .. } = event;
-        let duration_ns = duration.map(|duration| duration.0);
-        match op {
-            Op::Identity(identity) => {
-                let name = if identity.name.is_empty() { identity.device.to_string() } else { identity.name.clone() };
-                if self.names.len() < LOGS_MAX || self.names.contains_key(log) {
-                    self.names.insert(*log, name);
-                }
-            }
-            Op::Log(_, LogOp::Flush { kind, result }) => {
-                let of_kind = match kind {
-                    Some(FlushKind::Dirtied) => Subject::DirtiedFlush,
-                    Some(FlushKind::CleanedOnly) => Subject::CleanedOnlyFlush,
-                    Some(FlushKind::NoOp) => Subject::NoOpFlush,
-                    None => Subject::Flush,
-                };
-                self.count(*log, &[Subject::Flush, of_kind], 1, duration_ns);
-                self.fail(*log, *result != 0);
-            }
-            Op::Mirror(MirrorOp::Map(io)) => self.outstanding.insert(Pending {
-                io: io.io,
-                entered: *time,
-                position: None,
-                picked: None,
-                delayed: None,
-                device: 0,
-                process: 0,
-                log: *log,
-                kind: io.kind(),
-            }),
-            Op::Mirror(MirrorOp::EndIo { io, latency, status }) => {
-                let Some(pending) = self.outstanding.remove(*io) else { return };
-                let latency_ns = latency.map_or_else(|| time.0.saturating_sub(pending.entered.0), |latency| latency.0);
-                match pending.kind {
-                    IoKind::Write => self.count(pending.log, &[Subject::Write], 1, Some(latency_ns)),
-                    IoKind::Read => self.count(pending.log, &[Subject::Read], 1, Some(latency_ns)),
-                    IoKind::Flush | IoKind::Discard | IoKind::Other => {}
-                }
-                self.fail(pending.log, *status != 0);
-            }
-            Op::Mirror(MirrorOp::RecoveryComplete { took, read_error, write_error, .. }) => {
-                self.count(*log, &[Subject::Recovery], 1, took.map(|took| took.0));
-                self.fail(*log, *read_error != 0 || *write_error != 0);
-            }
-            Op::Consult { result, .. } => {
-                self.count(*log, &[Subject::Userspace], 1, duration_ns);
-                self.fail(*log, *result != 0);
-            }
-            _ => {}
+impl Judged {
+    fn count(&mut self, seen: &subject::Seen) {
+        if self.seen.len() >= LOGS_MAX && !self.seen.contains_key(&seen.log) {
+            return;
         }
-    }
-
-    fn fail(&mut self, log: LogId, failed: bool) {
-        if failed {
-            self.count(log, &[Subject::Errors], 1, None);
-        }
-    }
-
-    fn count(&mut self, log: LogId, subjects: &[Subject], count: u64, duration_ns: Option<u64>) {
-        for judged in self.rules.iter_mut().filter(|judged| subjects.contains(&judged.rule.subject)) {
-            if judged.seen.len() >= LOGS_MAX && !judged.seen.contains_key(&log) {
-                continue;
-            }
-            let seen = judged.seen.entry(log).or_insert_with(|| Seen { count: 0, latency: Latency::of_many() });
-            seen.count = seen.count.saturating_add(count);
-            if let Some(duration_ns) = duration_ns {
-                seen.latency.record(duration_ns);
-            }
+        let counted = self.seen.entry(seen.log).or_insert_with(|| Seen { count: 0, latency: Latency::of_many() });
+        counted.count = counted.count.saturating_add(seen.count);
+        if let Some(duration_ns) = seen.duration_ns {
+            counted.latency.record(duration_ns);
         }
     }
 }

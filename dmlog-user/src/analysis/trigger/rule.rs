@@ -2,56 +2,21 @@
 //!
 //! ```text
 //! rule    = subject [ "." statistic ] ( ">" | ">=" ) value [ "over" duration ]
-//! subject = flush | flush.dirtied | flush.cleaned_only | flush.no_op | write | read | recovery | userspace   with a statistic
-//!         | errors | lost                                                                                  without
+//! subject = flush | flush.dirtied | flush.cleaned_only | flush.no_op | mark | clear | write | read | recovery | userspace
+//!                                   with a statistic
+//!         | errors | lost           without
 //! ```
 
 use std::fmt;
 use std::str::FromStr;
+
+use crate::analysis::subject::Subject;
 
 /// Time over which a rule is judged where it does not say: one second.
 const WINDOW_NS: u64 = 1_000_000_000;
 
 /// Longest time over which a rule is judged: an hour.
 const WINDOW_NS_MAX: u64 = 3_600_000_000_000;
-
-/// What happens.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Subject {
-    /// Flushes of all kinds.
-    Flush,
-    /// Flushes after something was dirtied.
-    DirtiedFlush,
-    /// Flushes after something was cleaned only.
-    CleanedOnlyFlush,
-    /// Flushes for nothing.
-    NoOpFlush,
-    /// Writes, from entering the mirror to their end.
-    Write,
-    /// Reads.
-    Read,
-    /// Copies of regions in recovery.
-    Recovery,
-    /// Round trips to a userspace log daemon.
-    Userspace,
-    /// Flushes, writes and copies that failed.
-    Errors,
-    /// Events that the capture lost, of all mirrors together.
-    Lost,
-}
-
-const SUBJECTS: [(&str, Subject); 10] = [
-    ("flush", Subject::Flush),
-    ("flush.dirtied", Subject::DirtiedFlush),
-    ("flush.cleaned_only", Subject::CleanedOnlyFlush),
-    ("flush.no_op", Subject::NoOpFlush),
-    ("write", Subject::Write),
-    ("read", Subject::Read),
-    ("recovery", Subject::Recovery),
-    ("userspace", Subject::Userspace),
-    ("errors", Subject::Errors),
-    ("lost", Subject::Lost),
-];
 
 /// What is told of their durations.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -162,23 +127,23 @@ impl FromStr for Rule {
 }
 
 fn metric_of(text: &str) -> Option<(Subject, Statistic)> {
-    let subject = |wanted: &str| SUBJECTS.iter().find(|(name, _)| *name == wanted).map(|(_, subject)| *subject);
-    if let Some(subject) = subject(text).filter(|subject| matches!(subject, Subject::Errors | Subject::Lost)) {
+    if let Some(subject) = Subject::named(text).filter(|subject| subject.is_count()) {
         return Some((subject, Statistic::Count));
     }
     let (name, statistic) = text.rsplit_once('.')?;
     let (_, statistic) = STATISTICS.iter().find(|(known, _)| *known == statistic)?;
-    let subject = subject(name).filter(|subject| !matches!(subject, Subject::Errors | Subject::Lost))?;
+    let subject = Subject::named(name).filter(|subject| !subject.is_count())?;
     Some((subject, *statistic))
 }
 
 fn metrics() -> String {
-    let subjects: Vec<&str> = SUBJECTS.iter().map(|(name, _)| *name).take(8).collect();
+    let subjects = Subject::timed_names().join(", ");
     let statistics: Vec<&str> = STATISTICS.iter().map(|(name, _)| *name).collect();
-    format!("`errors`, `lost`, or one of {} with a dot and one of {}", subjects.join(", "), statistics.join(", "))
+    format!("`errors`, `lost`, or one of {subjects} with a dot and one of {}", statistics.join(", "))
 }
 
-fn duration_ns(text: &str) -> Option<u64> {
+/// A duration with its unit, in nanoseconds.
+pub fn duration_ns(text: &str) -> Option<u64> {
     let digits = text.find(|c: char| !c.is_ascii_digit() && c != '.').unwrap_or(text.len());
     let (number, unit) = text.split_at(digits);
     let (_, factor) = UNITS.iter().find(|(name, _)| *name == unit)?;

@@ -28,33 +28,44 @@ pub struct Drawn {
     pub p: f64,
 }
 
-/// Draws the slices of both runs, `left` and `right` many. `statistic` gives the number of a side from the slices drawn; `None`
-/// where they have none. Returns `None` if a run is too short, or too few draws had a number.
+/// Draws the slices of both runs, `left` and `right` many, and says how different they are. See [`pairs`].
 pub fn difference(
+    slices: [usize; 2],
+    draws: &Draws,
+    statistic: impl FnMut(Side, &[usize]) -> Option<f64>,
+) -> Option<Drawn> {
+    pairs(slices, draws, statistic).map(|pairs| judged(&pairs, 1.0, draws.confidence))
+}
+
+/// What was drawn of both runs, round by round. `statistic` gives the number of a side from the slices drawn; `None` where they
+/// have none. Returns `None` if a run is too short, or too few draws had a number.
+pub fn pairs(
     [left, right]: [usize; 2],
     draws: &Draws,
     mut statistic: impl FnMut(Side, &[usize]) -> Option<f64>,
-) -> Option<Drawn> {
+) -> Option<Vec<(f64, f64)>> {
     let block = draws.block.max(1);
     if left.min(right) < block * BLOCKS_MIN {
         return None;
     }
     let mut random = fastrand::Rng::with_seed(draws.seed);
-    let mut differences = Vec::new();
+    let mut pairs = Vec::new();
     let mut drawn = Vec::new();
     for _ in 0..draws.rounds {
         let mut side = |side, slices| {
             draw(&mut random, slices, block, &mut drawn);
             statistic(side, &drawn)
         };
-        if let (Some(left), Some(right)) = (side(Side::Left, left), side(Side::Right, right)) {
-            differences.push(right - left);
-        }
+        pairs.extend(side(Side::Left, left).zip(side(Side::Right, right)));
     }
     // A statistic that few draws have is none.
-    if differences.len() * 10 < draws.rounds as usize * 9 || differences.is_empty() {
-        return None;
-    }
+    let enough = pairs.len() * 10 >= draws.rounds as usize * 9 && !pairs.is_empty();
+    enough.then_some(pairs)
+}
+
+/// What such pairs, one at least, say if the right one were larger by a factor.
+pub fn judged(pairs: &[(f64, f64)], factor: f64, confidence: f64) -> Drawn {
+    let mut differences: Vec<f64> = pairs.iter().map(|(left, right)| right * factor - left).collect();
     differences.sort_by(f64::total_cmp);
     let count = differences.len();
     let at = |share: f64| {
@@ -62,12 +73,12 @@ pub fn difference(
         let place = (share * (count - 1) as f64).round() as usize;
         differences[place.min(count - 1)]
     };
-    let tail = (1.0 - draws.confidence) / 2.0;
+    let tail = (1.0 - confidence) / 2.0;
     // One more than seen: no finite number of draws shows that something never happens.
     let share = |seen: usize| (seen + 1) as f64 / (count + 1) as f64;
     let at_most = share(differences.partition_point(|difference| *difference <= 0.0));
     let at_least = share(count - differences.partition_point(|difference| *difference < 0.0));
-    Some(Drawn { interval: (at(tail), at(1.0 - tail)), p: (2.0 * at_most.min(at_least)).min(1.0) })
+    Drawn { interval: (at(tail), at(1.0 - tail)), p: (2.0 * at_most.min(at_least)).min(1.0) }
 }
 
 /// Which run.
@@ -79,8 +90,8 @@ pub enum Side {
     Right,
 }
 
-/// As many slices as there are, in blocks that begin anywhere.
-fn draw(random: &mut fastrand::Rng, slices: usize, block: usize, drawn: &mut Vec<usize>) {
+/// Draws as many slices as there are, in blocks that begin anywhere.
+pub fn draw(random: &mut fastrand::Rng, slices: usize, block: usize, drawn: &mut Vec<usize>) {
     drawn.clear();
     while drawn.len() < slices {
         let begin = random.usize(..slices);

@@ -37,6 +37,13 @@ pub fn mann_whitney_normal(left: &[f64], right: &[f64]) -> Option<RankTest> {
     Some(RankTest { u: ranks.u(), p: ranks.normal_p(), is_exact: false })
 }
 
+/// The smallest chance that the test can say of so many values without ties.
+pub fn least_p(left: usize, right: usize) -> f64 {
+    // Ways to choose the one from all, from small factors to large ones.
+    let ways = (1..=left).fold(1.0, |ways, n| ways * (right + n) as f64 / n as f64);
+    (2.0 / ways).min(1.0)
+}
+
 /// Runs a side, the same number on both, from which on the test can say less than `p` at all.
 pub fn runs_needed(p: f64) -> usize {
     // Of two ways in C(2n, n) no more extreme one is left.
@@ -128,7 +135,17 @@ impl Midranks {
 
 #[cfg(test)]
 mod tests {
-    use super::{mann_whitney, mann_whitney_normal, runs_needed};
+    use super::{least_p, mann_whitney, mann_whitney_normal, runs_needed};
+
+    #[test]
+    fn the_smallest_chance_is_that_of_samples_that_do_not_overlap() {
+        for (left, right) in [(1, 1), (3, 3), (5, 5), (4, 9), (10, 10)] {
+            let low: Vec<f64> = (0..left).map(|n| n as f64).collect();
+            let high: Vec<f64> = (0..right).map(|n| 100.0 + n as f64).collect();
+            let told = mann_whitney(&low, &high).unwrap().p;
+            assert!((told - least_p(left, right)).abs() < 1e-12, "{left} and {right}: {told}");
+        }
+    }
 
     #[test]
     fn nothing_is_no_sample() {
