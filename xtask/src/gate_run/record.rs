@@ -94,7 +94,7 @@ impl Recording {
         let order: Vec<&str> = order.iter().filter_map(|side| folders.get(*side).copied()).collect();
         let load = match self.load {
             Load::Writes(writes) => format!("WRITES={writes} LONG="),
-            Load::Seconds(seconds) => format!("WRITES= LONG={seconds}"),
+            Load::Seconds(seconds) => format!("WRITES=0 LONG={seconds}"),
         };
         let hooks: Vec<String> = self.hooks.iter().map(|hook| format!("--hook {hook}")).collect();
         format!(
@@ -138,7 +138,7 @@ mod tests {
             prefix: String::new(),
         };
         let script = recording.script();
-        let expected = "SIDES='a b'\nORDER='a b b a'\nWRITES= LONG=3\nHOOKS='--hook disk_flush'\n";
+        let expected = "SIDES='a b'\nORDER='a b b a'\nWRITES=0 LONG=3\nHOOKS='--hook disk_flush'\n";
         assert!(script.starts_with(expected), "{script}");
     }
 }

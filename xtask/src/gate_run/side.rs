@@ -72,9 +72,9 @@ mod tests {
         let side = Side::parse("log-delay-5ms", "b").unwrap();
         assert!(side.script.starts_with("DELAY=5\n") && side.script.contains("before() {"), "{}", side.script);
         let scratch = Scratch::new("side");
-        scratch.write("own.sh", "before() { :; }\nduring() { writes 1; }\nafter() { :; }\n");
+        scratch.write("own.sh", "before() { :; }\nduring() { load 1; }\nafter() { :; }\n");
         let own = Side::parse(&scratch.path().join("own.sh").to_string_lossy(), "b").unwrap();
-        assert_eq!((own.folder.as_str(), own.script.contains("writes 1")), ("b", true));
+        assert_eq!((own.folder.as_str(), own.script.contains("load 1")), ("b", true));
     }
 
     #[test]

@@ -6,7 +6,7 @@ ram_disks() {
     modprobe brd rd_nr=3 rd_size=65536
 }
 
-# Three disks of 1 GiB that serve one request at a time, each in 4 ms, and keep nothing: /dev/nullb0 to /dev/nullb2. A ram disk
+# Three disks of 4 GiB that serve one request at a time, each in 4 ms, and keep nothing: /dev/nullb0 to /dev/nullb2. A ram disk
 # has no queue in which one request could wait for another.
 slow_disks() {
     [ ! -e /dev/nullb0 ] || return 0
@@ -15,9 +15,12 @@ slow_disks() {
     for disk in 0 1 2; do
         settings=/sys/kernel/config/nullb/nullb$disk
         mkdir $settings
-        for setting in size=1024 irqmode=2 completion_nsec=4000000 hw_queue_depth=1 submit_queues=1 power=1; do
+        for setting in size=4096 irqmode=2 completion_nsec=4000000 hw_queue_depth=1 submit_queues=1 power=1; do
             echo "${setting#*=}" > "$settings/${setting%%=*}"
         done
+        # Without a queue before the disk, whoever sends it a second request waits himself.
+        echo mq-deadline > /sys/block/nullb$disk/queue/scheduler
+        echo 128 > /sys/block/nullb$disk/queue/nr_requests
     done
 }
 
@@ -39,17 +42,22 @@ mirror() {
     device gate "0 $1 mirror disk $((2 + ($# > 5))) $4 $5${6:+ $6} 2 $2 0 $3 0 1 handle_errors"
 }
 
-# Waits until all regions of the mirror are in sync.
+# in_sync [N]: waits until N regions of the mirror are in sync, which are the first ones, or all.
 in_sync() {
     # `0 32768 mirror 2 1:0 1:1 8/8 1 AA 3 disk …`
-    until dmsetup status gate | grep -Eq ' ([0-9]+)/\1 '; do sleep 0.1; done
+    while
+        ratio=$(dmsetup status gate | grep -Eo ' [0-9]+/[0-9]+ ')
+        [ "${ratio%/*}" -lt "${1:-${ratio#*/}}" ]
+    do sleep 0.1; done
 }
 
-# writes JOBS: direct writes of 4 KiB all over the mirror, WRITES of them in all, or for LONG. A run has the same
-# places in the same order on every side.
-writes() {
-    limit="--number_ios=$((WRITES / $1))"
+# load JOBS [AREA [PERCENT]]: direct writes of 4 KiB to the first AREA bytes of the mirror, or all over it; WRITES of them in all,
+# or so many percent of those, or as many as there is time for in LONG seconds. READS percent of them are reads instead, if it
+# is set. A run has the same places on every side.
+load() {
+    limit="--number_ios=$((WRITES * ${3:-100} / 100 / $1))"
     [ -z "$LONG" ] || limit="--time_based --runtime=$LONG"
-    fio --name=load --filename=/dev/mapper/gate --direct=1 --rw=randwrite --bs=4k --ioengine=psync --thread --numjobs="$1" \
-        --randseed="$RUN" $limit --group_reporting --output-format=terse > /tmp/fio.txt || { cat /tmp/fio.txt; exit 1; }
+    fio --name=load --filename=/dev/mapper/gate ${2:+--size="$2"} --direct=1 --rw=randrw --rwmixread="${READS:-0}" --bs=4k \
+        --ioengine=psync --thread --numjobs="$1" --randseed="$RUN" $limit --group_reporting --output-format=terse > /tmp/fio.txt ||
+        { cat /tmp/fio.txt; exit 1; }
 }

@@ -7,7 +7,7 @@ before() {
     in_sync
 }
 during() {
-    writes 2
+    load 2
 }
 after() {
     remove gate

@@ -5,7 +5,7 @@ before() {
     in_sync
 }
 during() {
-    writes 4
+    load 4
 }
 after() {
     remove gate
