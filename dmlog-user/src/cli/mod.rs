@@ -16,6 +16,7 @@ pub mod exit;
 pub mod export;
 #[cfg(feature = "live")]
 pub mod flight;
+pub mod gate;
 #[cfg(feature = "live")]
 pub mod host;
 pub mod inspect;
@@ -77,10 +78,12 @@ enum Command {
     Print(print::Args),
     /// Write a trace in a format of other tools
     Export(export::Args),
-    /// Print the JSON schema of `export --to jsonl`
-    Schema,
+    /// Print the JSON schema of `export --to jsonl`, or of a verdict of the gate
+    Schema(schema::Args),
     /// Summarise a trace
     Report(report::Args),
+    /// Judge whether a mirror got slower, by the traces of two sides
+    Gate(gate::Args),
     /// Check a trace: seals, losses, and the kernel's answers against the model of its logs
     Verify(verify::Args),
     /// Show what an on-disk log says: its header, its dirty regions, what a crash now would cost
@@ -141,8 +144,9 @@ fn dispatch(command: &Command) -> Result<Exit, Failure> {
         Command::Replay(args) => replay::run(args),
         Command::Print(args) => print::run(args),
         Command::Export(args) => export::run(args),
-        Command::Schema => schema::run(),
+        Command::Schema(args) => schema::run(args),
         Command::Report(args) => report::run(args),
+        Command::Gate(args) => gate::run(args),
         Command::Verify(args) => verify::run(args),
         Command::Inspect(args) => inspect::run(args),
         Command::Whatif(args) => whatif::run(args),

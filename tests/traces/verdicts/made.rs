@@ -65,7 +65,7 @@ fn exact(metric: &str, device: Option<&str>, unit: MetricUnit, values: [f64; 2],
         values: values.map(|value| SideValue { value: Some(value), runs: vec![value; 5], samples: 20_000 }),
         shift: Some(Shift {
             estimate: candidate - baseline,
-            interval: None,
+            interval: Some((candidate - baseline, candidate - baseline)),
             relative: (baseline != 0.0).then(|| (candidate - baseline) / baseline),
         }),
         p: None,
@@ -168,8 +168,8 @@ pub(crate) fn inconclusive() -> Verdict {
     let mut verdict = verdict(
         Outcome::Inconclusive,
         vec![
-            untold("flush.dirtied.p99", "vg/lv", Finding::NotCompared),
-            untold("write.p99", "vg/lv", Finding::NotCompared),
+            tested("flush.dirtied.p99", "vg/lv", [4_520_000.0, 6_420_000.0], 310_000.0, 0.000_4, Finding::NotCompared),
+            tested("write.p99", "vg/lv", [9_800_000.0, 9_810_000.0], 200_000.0, 0.8, Finding::NotCompared),
         ],
     );
     verdict.reasons = vec![

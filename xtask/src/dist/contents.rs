@@ -74,6 +74,12 @@ const CONTENTS: &[Row] = &[
         "lib/systemd/system/dmlog-top.service",
         "lib/systemd/system/dmlog-top.service",
     ),
+    row(Source::File("dmlog-user/dist/gate.toml"), "share/doc/dmlog-top/gate.toml", "share/doc/dmlog-top/gate.toml"),
+    row(
+        Source::File("dmlog-user/dist/gate-workflow.yml"),
+        "share/doc/dmlog-top/gate-workflow.yml",
+        "share/doc/dmlog-top/gate-workflow.yml",
+    ),
     row(
         Source::File("dmlog-user/dist/grafana.json"),
         "share/doc/dmlog-top/grafana.json",

@@ -72,7 +72,8 @@ fn an_import_against_the_arrow_is_found() {
         ("event", "log"),
         ("log", "trace"),
         ("trace", "log"),
-        ("gate", "export"),
+        ("gate", "tui"),
+        ("export", "gate"),
         ("tui", "capture"),
         ("record", "cli"),
     ] {

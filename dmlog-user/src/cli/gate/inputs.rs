@@ -35,7 +35,8 @@ pub(super) fn runs_of(paths: &[PathBuf]) -> Result<Vec<Run>, Failure> {
 /// Traces and saved runs of a folder, by name.
 fn folder(path: &Path) -> Result<Vec<PathBuf>, Failure> {
     let shown = quote(&path.display().to_string());
-    let entries = fs::read_dir(path).and_then(|entries| entries.map(|entry| Ok(entry?.path())).collect::<Result<Vec<_>, _>>());
+    let entries =
+        fs::read_dir(path).and_then(|entries| entries.map(|entry| Ok(entry?.path())).collect::<Result<Vec<_>, _>>());
     let entries = entries.with_context(|| format!("cannot read the folder {shown}"));
     let mut paths = entries.map_err(|error| Failure::new(Exit::Io, error))?;
     paths.retain(|path| path.extension().is_some_and(|extension| extension == "dmlog" || extension == "json"));
@@ -85,10 +86,12 @@ pub(super) fn narrow(runs: &mut [Run], wanted: &[String]) -> Result<(), Failure>
     }
     for name in wanted {
         if !runs.iter().flat_map(|run| &run.devices).any(|device| device.is_called(name)) {
-            let mut known: Vec<String> = runs.iter().flat_map(|run| &run.devices).map(|device| quote(&device.name)).collect();
+            let mut known: Vec<String> =
+                runs.iter().flat_map(|run| &run.devices).map(|device| quote(&device.name)).collect();
             known.sort();
             known.dedup();
-            let there = if known.is_empty() { "they have none".to_owned() } else { format!("there are {}", known.join(", ")) };
+            let there =
+                if known.is_empty() { "they have none".to_owned() } else { format!("there are {}", known.join(", ")) };
             let error = anyhow!("no run has a mirror {}; {there}", quote(name));
             return Err(Failure::new(Exit::Usage, error));
         }

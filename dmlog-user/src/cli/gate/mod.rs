@@ -224,11 +224,18 @@ fn write(path: &Path, text: &str) -> Result<(), Failure> {
 /// What repeats the verdict: the files that were read, as they were given.
 fn command_line(args: &Args) -> String {
     let word = |text: &str| {
-        let is_plain = |c: char| c.is_ascii_alphanumeric() || matches!(c, '.' | '/' | '_' | '-' | ':' | '=' | ',' | '+');
-        if !text.is_empty() && text.chars().all(is_plain) { text.to_owned() } else { format!("'{}'", text.replace('\'', "'\\''")) }
+        let is_plain =
+            |c: char| c.is_ascii_alphanumeric() || matches!(c, '.' | '/' | '_' | '-' | ':' | '=' | ',' | '+');
+        if !text.is_empty() && text.chars().all(is_plain) {
+            text.to_owned()
+        } else {
+            format!("'{}'", text.replace('\'', "'\\''"))
+        }
     };
-    let paths = |paths: &[PathBuf]| paths.iter().map(|path| word(&path.display().to_string())).collect::<Vec<_>>().join(" ");
-    let mut line = format!("dmlog-top gate --baseline {} --candidate {}", paths(&args.baseline), paths(&args.candidate));
+    let paths =
+        |paths: &[PathBuf]| paths.iter().map(|path| word(&path.display().to_string())).collect::<Vec<_>>().join(" ");
+    let mut line =
+        format!("dmlog-top gate --baseline {} --candidate {}", paths(&args.baseline), paths(&args.candidate));
     if let Some(rules) = &args.rules {
         line += &format!(" --rules {}", word(&rules.display().to_string()));
     }

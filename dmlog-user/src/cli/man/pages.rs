@@ -179,7 +179,10 @@ const PAGES: &[Page] = &[
         exits: READING,
         files: &[],
         environment: &[],
-        examples: &[("dmlog-top schema", "Prints the schema.")],
+        examples: &[
+            ("dmlog-top schema", "Prints the schema of JSON lines."),
+            ("dmlog-top schema --of gate", "Prints the schema of a verdict of the gate."),
+        ],
         see: &["export"],
     },
     Page {

@@ -9,7 +9,7 @@ use super::rules::{Rule, RuleSet, Worse};
 use super::run::Run;
 use super::statistics::{bootstrap, rank, shift};
 use super::verdict::judge::{Case, adjusted, cases, floor_of, is_beyond};
-use super::verdict::test::drawn;
+use super::verdict::test::{Untested, drawn};
 use super::verdict::{Shift, SideValue};
 
 pub mod redraw;
@@ -43,6 +43,8 @@ pub struct SelfCheck {
     pub shares_runs: bool,
     /// Comparisons made.
     pub comparisons: usize,
+    /// Those in which some rule found a regression or an improvement.
+    pub false_alarms: usize,
     /// Those in which some rule found a regression.
     pub false_regressions: usize,
     /// Those in which some rule found an improvement.
@@ -58,6 +60,12 @@ pub struct RuleCheck {
     pub metric: Metric,
     /// The mirror, if it is of one.
     pub device: Option<String>,
+    /// Which way is worse.
+    pub worse: Worse,
+    /// A mirror without the metric is not worth a word.
+    pub is_optional: bool,
+    /// The runs do not have the metric.
+    pub is_absent: bool,
     /// Comparisons in which it could be judged.
     pub judged: usize,
     /// Those in which it found a regression or an improvement.
@@ -79,6 +87,7 @@ pub fn check(runs: &[Run], rules: &RuleSet, comparisons: usize, seed: u64) -> Se
         runs_a_side,
         shares_runs,
         comparisons,
+        false_alarms: 0,
         false_regressions: 0,
         false_improvements: 0,
         rules: Vec::new(),
@@ -105,6 +114,7 @@ pub fn check(runs: &[Run], rules: &RuleSet, comparisons: usize, seed: u64) -> Se
                 shifts.push(smallest_shift(case, sides, tests));
             }
         }
+        found.false_alarms += usize::from(wrong[0] || wrong[1]);
         found.false_improvements += usize::from(wrong[0]);
         found.false_regressions += usize::from(wrong[1]);
     }
@@ -125,6 +135,9 @@ impl RuleCheck {
         Self {
             metric: case.rule.metric.clone(),
             device: case.device.clone(),
+            worse: case.rule.worse,
+            is_optional: case.rule.is_optional,
+            is_absent: matches!(case.tested, Err(Untested::Absent(_))),
             judged: 0,
             false_alarms: 0,
             detectable: None,
@@ -134,7 +147,6 @@ impl RuleCheck {
 
     /// Counts a comparison; `Some` if it found something, and whether something worse.
     fn count(&mut self, case: &Case, p: Option<f64>, tests: usize) -> Option<bool> {
-        use super::verdict::test::Untested;
         match &case.tested {
             Err(Untested::Absent(text) | Untested::TooFew(text)) => {
                 self.needs.get_or_insert_with(|| text.clone());

@@ -174,7 +174,7 @@ fn value(value: &SideValue) -> Values<'_> {
 
 /// The same JSON, harmless to a terminal that it is printed on: control characters that JSON allows, and those that turn the direction
 /// of a text, as numbers. They stand within strings only.
-fn escaped(json: &str) -> String {
+pub(super) fn escaped(json: &str) -> String {
     let mut out = String::with_capacity(json.len());
     for c in json.chars() {
         match c {

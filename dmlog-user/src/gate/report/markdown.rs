@@ -25,7 +25,10 @@ pub fn render(report: &Report<'_>) -> String {
     };
     let mut out = format!("## dmlog-top gate: {}\n\n", verdict.outcome.name());
     out.push_str(&format!("> [!{alert}]\n> {}\n\n", words(&sentence::headline(report))));
-    let reasons = verdict.reasons.iter().map(sentence::reason);
+    let reasons = verdict
+        .reasons
+        .iter()
+        .map(|reason| format!("{}{}", if reason.is_allowed { "allowed: " } else { "" }, sentence::reason(reason)));
     list(reasons.chain(sentence::how_to_allow(verdict)), &mut out);
     list(verdict.notes.iter().map(|note| format!("{}.", sentence::clause(note))), &mut out);
     let page = Page::of(report, ROWS_MAX);

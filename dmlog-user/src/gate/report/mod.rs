@@ -21,6 +21,7 @@ pub mod markdown;
 mod page;
 mod quantity;
 pub mod schema;
+pub mod self_check;
 mod sentence;
 pub mod text;
 

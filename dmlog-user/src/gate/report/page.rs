@@ -84,7 +84,7 @@ fn row(judged: &Judged) -> Vec<String> {
         shift.map_or_else(missing, |shift| quantity::change_cell(unit, shift.estimate)),
         shift.and_then(|shift| shift.relative).map_or_else(missing, quantity::relative),
         sentence::interval(judged).unwrap_or_else(missing),
-        judged.p_adjusted.map_or_else(missing, quantity::chance),
+        judged.p_adjusted.filter(|_| judged.finding != Finding::NotCompared).map_or_else(missing, quantity::chance),
         quantity::cell(unit, judged.floor),
         match judged.finding {
             // What changes the verdict stands out, and so does what is good.

@@ -87,8 +87,7 @@ fn why_nobody_can_tell(verdict: &Verdict, judged: &[&Judged]) -> String {
 
 /// A reason as a sentence, with its name.
 pub(super) fn reason(reason: &Reason) -> String {
-    let allowed = if reason.is_allowed { " (allowed)" } else { "" };
-    format!("{}{allowed}: {}.", reason.kind.name(), clause(&reason.text))
+    format!("{}: {}.", reason.kind.name(), clause(&reason.text))
 }
 
 /// What would make the verdict go without its reasons; `None` where nothing stands in its way.
@@ -161,7 +160,7 @@ pub(super) fn certainty(judged: &Judged) -> String {
     if let Some(interval) = interval(judged) {
         parts.push(format!("{interval} at {} confidence", percent_of(judged.rule.confidence)));
     }
-    if let Some(p) = judged.p_adjusted {
+    if let Some(p) = judged.p_adjusted.filter(|_| judged.finding != Finding::NotCompared) {
         parts.push(format!("p {} after Holm's correction", quantity::chance(p)));
     }
     let Rule { relative_floor, absolute_floor, .. } = judged.rule;
@@ -181,8 +180,11 @@ fn percent_of(confidence: f64) -> String {
     format!("{} %", text.trim_end_matches('0').trim_end_matches('.'))
 }
 
-/// `+1.20 ms to +2.60 ms`.
+/// `+1.20 ms to +2.60 ms`; of what has noise and was compared.
 pub(super) fn interval(judged: &Judged) -> Option<String> {
+    if judged.method == Method::Exact || judged.finding == Finding::NotCompared {
+        return None;
+    }
     let (low, high) = judged.shift?.interval?;
     Some(format!("{} to {}", quantity::change_cell(&judged.unit, low), quantity::change_cell(&judged.unit, high)))
 }

@@ -61,7 +61,7 @@ fn no_commands(page: &str) -> String {
             out.push_str(line);
         }
     }
-    out.replace("##[", "##\\[")
+    out.replace("##[", "##(")
 }
 
 #[cfg(test)]
@@ -70,6 +70,6 @@ mod tests {
 
     #[test]
     fn no_line_is_a_command() {
-        assert_eq!(no_commands("a ::b\n  ::error::c\n##[add-mask]d"), "a ::b\n  \\::error::c\n##\\[add-mask]d");
+        assert_eq!(no_commands("a ::b\n  ::error::c\n##[add-mask]d"), "a ::b\n  \\::error::c\n##(add-mask]d");
     }
 }
