@@ -36,14 +36,17 @@ A SIDE is one of these scenarios, each a mirror that is called `gate`:
   log-on-leg       the same with the log on the disk of the first leg
   nosync           recorded from its creation, on the same disks, without a first copy
   resync           the same with all regions to be copied while the load runs
-or a file that defines three shell functions: `before` makes the mirror, then the recorder is started; `during` is what is
-recorded; then the recorder is stopped, and `after` removes everything. RUN is the number of the run. They can use what the
-scenarios use (xtask/src/gate_run/toolbox.sh): ram_disks, slow_disks, device, remove, mirror, in_sync, load JOBS. A file:
+or a file that defines three shell functions: `before` makes the mirror, then the recorder is started;
+`during` is what is recorded; then the recorder is stopped, and `after` removes everything. RUN is the
+number of the run. They can use what the scenarios use (xtask/src/gate_run/toolbox.sh): ram_disks,
+slow_disks, device, remove, mirror, in_sync, load JOBS. A file:
   before() { ram_disks; mirror 32768 /dev/ram0 /dev/ram1 /dev/ram2 1024; in_sync; }
   during() { load 8; }
   after()  { remove gate; }
 
-What follows `--` goes to the gate: cargo xtask gate-run --b small-regions -- --allow region_size --format markdown
+What follows `--` goes to the gate:
+  cargo xtask gate-run --b small-regions -- --allow region_size --format markdown
+
 The exit code is the gate's: 0 passed, 1 a regression, 3 inconclusive.";
 
 /// Records two sides of a workload alternately in a guest, and runs `dmlog-top gate` on them

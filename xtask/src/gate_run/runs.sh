@@ -1,5 +1,6 @@
 # Runs in the guest, after lines that set SIDES (folders below /out, each with its `side.sh`), ORDER (one of them for each run),
-# HOOKS (arguments of the recorder), WRITES or LONG (seconds). Records every run into the next file of its side: /out/SIDE/01.dmlog, 02.dmlog, …
+# HOOKS (arguments of the recorder), WRITES or LONG (seconds). Records every run into the next file of its side: /out/SIDE/01.dmlog,
+# 02.dmlog, …
 set -e
 
 # Starts a recorder and waits until it has attached.
