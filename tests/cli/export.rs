@@ -303,7 +303,7 @@ fn an_interrupted_export_leaves_nothing() {
 
 #[test]
 fn the_schema_is_printed() {
-    let run = self::run(["schema"]);
+    let run = run(["schema"]);
     assert_eq!((run.code, run.stderr.as_str()), (Some(0), ""));
     let schema: Value = serde_json::from_str(&run.stdout).unwrap();
     assert_eq!(schema["$schema"], "https://json-schema.org/draft/2020-12/schema");

@@ -6,6 +6,7 @@
 
 mod bad_files;
 mod export;
+mod gate;
 mod inspect;
 mod install;
 mod metrics;

@@ -35,10 +35,12 @@ impl Exit {
     /// What it means, as manual pages and the README say it.
     pub const fn meaning(self) -> &'static str {
         match self {
-            Self::Done => "done",
-            Self::Failed => "a check failed: `verify` found that the kernel and the model of the log differ",
+            Self::Done => "done; `gate`: passed",
+            Self::Failed => {
+                "a check failed: `gate` found a regression, or `verify` that the kernel and the model of the log differ"
+            }
             Self::Usage => "usage or settings",
-            Self::Inconclusive => "inconclusive",
+            Self::Inconclusive => "inconclusive: `gate` cannot tell, and says why",
             Self::CaptureFailed => "the capture could not start",
             Self::Io => "I/O error or corrupt trace",
         }

@@ -19,9 +19,9 @@ pub struct Args {
 /// What has a schema.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, clap::ValueEnum)]
 enum Of {
-    /// A line of `export --to jsonl`
+    /// A line of exported JSON lines
     Jsonl,
-    /// The verdict of `gate --format json`
+    /// A verdict of the gate
     Gate,
 }
 

@@ -200,6 +200,38 @@ const PAGES: &[Page] = &[
         see: &["record", "replay", "export", "whatif"],
     },
     Page {
+        command: "gate",
+        notes: Some(
+            "A regression needs two things: a difference that is significant over all rules together, and a shift beyond both floors \
+             of its rule. Sides that cannot be compared, because events were lost or kernels, log types, region sizes or probes \
+             differ, are inconclusive, each with its reason and the name that allows it. Without --rules the built-in rules hold, \
+             which --print-rules prints as a file with everything in it.",
+        ),
+        privileges: NONE,
+        exits: &[Exit::Done, Exit::Failed, Exit::Usage, Exit::Inconclusive, Exit::Io],
+        files: &[],
+        environment: &[(
+            "GITHUB_STEP_SUMMARY",
+            "With --format github, the file that the summary of the step is added to.",
+        )],
+        examples: &[
+            ("dmlog-top gate --baseline before/ --candidate after/", "Judges two folders of traces."),
+            (
+                "dmlog-top gate --candidate main/ --save baseline.json",
+                "Keeps the runs of a folder as a baseline for later.",
+            ),
+            (
+                "dmlog-top gate --baseline baseline.json --candidate pr/ --format github --write junit=gate.xml",
+                "What a workflow runs.",
+            ),
+            (
+                "dmlog-top gate --self-check main/*.dmlog",
+                "Says how often the gate would be wrong about these runs, and what it would see.",
+            ),
+        ],
+        see: &["record", "report", "whatif"],
+    },
+    Page {
         command: "verify",
         notes: None,
         privileges: NONE,

@@ -20,9 +20,9 @@ pub fn render() -> Result<Vec<u8>, serde_json::Error> {
         ("command", said("The command line that says this again.")),
         ("baseline", json!({"$ref": "#/$defs/side"})),
         ("candidate", json!({"$ref": "#/$defs/side"})),
-        ("reasons", list(reason())),
-        ("judged", list(judged())),
-        ("notes", list(text())),
+        ("reasons", list(&reason())),
+        ("judged", list(&judged())),
+        ("notes", list(&text())),
     ]);
     let head = json!({
         "$schema": "https://json-schema.org/draft/2020-12/schema",
@@ -59,17 +59,17 @@ fn method_names() -> [&'static str; 4] {
 
 fn side() -> Value {
     object(&[
-        ("runs", described(&list(text()), "Names of the runs.")),
+        ("runs", described(&list(&text()), "Names of the runs.")),
         ("duration_ns", described(&count(), "What the runs cover together.")),
         ("events", count()),
-        ("machines", described(&list(text()), "Kernel release and host, each once.")),
+        ("machines", described(&list(&text()), "Kernel release and host, each once.")),
     ])
 }
 
 fn values() -> Value {
     object(&[
         ("value", described(&maybe(&number()), "Median of the runs' values.")),
-        ("runs", described(&list(number()), "The value of each run that has one.")),
+        ("runs", described(&list(&number()), "The value of each run that has one.")),
         ("samples", described(&count(), "Durations or events behind it, of all runs.")),
     ])
 }
@@ -114,7 +114,7 @@ fn judged() -> Value {
         ("confidence", share()),
         ("exact", described(&flag(), "The metric has no noise.")),
         ("optional", described(&flag(), "A mirror without the metric is not worth a word.")),
-        ("devices", described(&list(text()), "Mirrors that the rule holds for; empty: all.")),
+        ("devices", described(&list(&text()), "Mirrors that the rule holds for; empty: all.")),
     ])
 }
 
@@ -141,7 +141,7 @@ fn maybe(kind: &Value) -> Value {
     json!({"anyOf": [kind, {"type": "null"}]})
 }
 
-fn list(items: Value) -> Value {
+fn list(items: &Value) -> Value {
     json!({"type": "array", "items": items})
 }
 

@@ -35,14 +35,28 @@ pub fn judge(sides: [&[Run]; 2], rules: &RuleSet) -> Verdict {
         cases.into_iter().zip(adjusted).map(|(case, p)| decide(case, p, tests, sides, is_comparable)).collect();
     reasons.extend(undecided(&judged, rules));
     notes.extend(judged.iter().filter_map(noisy));
+    notes.extend(one_after_the_other(sides).map(str::to_owned));
+    Verdict { outcome: outcome(&judged, &reasons), sides: sides.map(side), reasons, judged, notes }
+}
+
+/// What the way of recording leaves open.
+fn one_after_the_other(sides: [&[Run]; 2]) -> Option<&'static str> {
     if let [[_], [_]] = sides {
-        notes.push(
+        return Some(
             "there is one run a side: how runs of the same thing differ from each other is not known, so several runs, \
-             recorded alternately, are surer"
-                .to_owned(),
+             recorded alternately, are surer",
         );
     }
-    Verdict { outcome: outcome(&judged, &reasons), sides: sides.map(side), reasons, judged, notes }
+    let times = sides.map(|runs| {
+        let begun = runs.iter().filter_map(|run| run.capture.as_ref()).map(|capture| capture.realtime_ns);
+        let begun: Vec<u64> = begun.filter(|ns| *ns > 0).collect();
+        begun.iter().min().copied().zip(begun.iter().max().copied())
+    });
+    let [Some(left), Some(right)] = times else { return None };
+    (left.1 < right.0 || right.1 < left.0).then_some(
+        "all runs of one side were recorded before those of the other: if the machine itself changed in between, that \
+         looks the same; runs that are recorded alternately (A B B A) are surer",
+    )
 }
 
 /// What every rule is compared by.

@@ -250,6 +250,22 @@ fn sides_that_cannot_be_compared_are_not() {
 }
 
 #[test]
+fn sides_that_were_recorded_one_after_the_other_are_told_so() {
+    let at = |times: [u64; 2]| {
+        let mut runs = side(0, 2, 1_000_000);
+        for (run, time) in runs.iter_mut().zip(times) {
+            run.capture.as_mut().unwrap().realtime_ns = time;
+        }
+        runs
+    };
+    let notes = |left, right| judge([&at(left), &at(right)], &rules(&[rule("flush.dirtied.p50")])).notes;
+    assert!(notes([1, 2], [3, 4])[0].contains("before those of the other"));
+    assert!(notes([3, 4], [1, 2])[0].contains("before those of the other"));
+    assert_eq!(notes([1, 4], [2, 3]), Vec::<String>::new(), "A B B A");
+    assert_eq!(notes([0, 0], [3, 4]), Vec::<String>::new(), "not known");
+}
+
+#[test]
 fn hooks_that_are_probed_otherwise_are_named() {
     let with = |probe: &str| {
         let mut runs = side(0, 5, 1_000_000);
