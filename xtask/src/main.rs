@@ -10,6 +10,7 @@ mod costs;
 mod demo;
 mod dist;
 mod fuzz;
+mod gate_run;
 mod guest;
 mod paths;
 mod process;

@@ -9,6 +9,7 @@ use crate::bench::{self, BenchArgs};
 use crate::costs::{self, CostsArgs};
 use crate::dist::{self, DistArgs};
 use crate::fuzz::{self, FuzzArgs};
+use crate::gate_run::{self, GateRunArgs};
 use crate::guest::command::GuestArgs;
 use crate::setup::{self, Scope, SetupArgs};
 use crate::synth::SynthArgs;
@@ -33,6 +34,7 @@ enum Task {
     Guest(GuestArgs),
     Bench(BenchArgs),
     Costs(CostsArgs),
+    GateRun(GateRunArgs),
     Dist(DistArgs),
     Fuzz(FuzzArgs),
     Synth(SynthArgs),
@@ -55,6 +57,7 @@ pub(crate) fn run() -> Result<ExitCode> {
         Task::Guest(args) => guest::command::run_command(&args),
         Task::Bench(args) => bench::run_command(&args),
         Task::Costs(args) => costs::run_command(&args),
+        Task::GateRun(args) => gate_run::run_command(&args),
         Task::Dist(args) => dist::run_command(&args),
         Task::Fuzz(args) => fuzz::run_command(&args),
         Task::Synth(args) => synth::run_command(&args),

@@ -6,6 +6,8 @@
 pub(crate) mod cargo_tests;
 mod checks;
 mod costs;
+mod gate;
+mod guests;
 mod libtest;
 pub(crate) mod tally;
 mod vm;
@@ -61,6 +63,8 @@ pub(crate) enum Tier {
     Costs,
     /// Real kernels in guests
     Vm,
+    /// Real slow-downs in a guest, and what the gate says of them
+    Gate,
 }
 
 impl Tier {
@@ -79,7 +83,13 @@ impl Tier {
             Self::Dist => "dist",
             Self::Costs => "costs",
             Self::Vm => "vm",
+            Self::Gate => "gate",
         }
+    }
+
+    /// One that boots guests: those are run together.
+    fn is_of_guests(self) -> bool {
+        matches!(self, Self::Vm | Self::Gate)
     }
 }
 
@@ -92,33 +102,49 @@ pub(crate) fn run_command(args: &TestArgs) -> Result<ExitCode> {
     }
     setup::ensure(&scope(&tiers, &kernels))?;
     let mut total = Tally::default();
-    for tier in tiers {
-        let started = Instant::now();
-        eprintln!("=== {}", tier.word());
-        let tally = run_tier(tier, &kernels, args.name.as_deref()).unwrap_or_else(|error| {
-            eprintln!("error: {error:#}");
-            let mut tally = Tally::default();
-            tally.fail("the tier itself (see the error above)".to_owned());
-            tally
-        });
-        eprintln!("=== {}: {tally} ({:.0} s)", tier.word(), started.elapsed().as_secs_f64());
+    let name = args.name.as_deref();
+    let (guests, others): (Vec<Tier>, Vec<Tier>) = tiers.into_iter().partition(|tier| tier.is_of_guests());
+    for tier in others {
+        let tally = timed(tier.word(), || run_tier(tier, &kernels, name));
         total.add(&format!("{} ", tier.word()), tally);
+    }
+    if !guests.is_empty() {
+        total.add("", timed("guests", || run_guests(&guests, &kernels, name)));
     }
     print!("{}", total.details());
     println!("{total}");
     Ok(if total.is_success() { ExitCode::SUCCESS } else { ExitCode::FAILURE })
 }
 
+/// Shows what begins, and how it ended. What cannot be run at all has failed.
+fn timed(word: &str, run: impl FnOnce() -> Result<Tally>) -> Tally {
+    let started = Instant::now();
+    eprintln!("=== {word}");
+    let tally = run().unwrap_or_else(|error| {
+        eprintln!("error: {error:#}");
+        let mut tally = Tally::default();
+        tally.fail("the tier itself (see the error above)".to_owned());
+        tally
+    });
+    eprintln!("=== {word}: {tally} ({:.0} s)", started.elapsed().as_secs_f64());
+    tally
+}
+
 /// Only what the chosen tiers use, so that a unit test run on a laptop does not download kernels.
 fn scope(tiers: &[Tier], kernels: &[String]) -> Scope {
     let (vm, costs) = (tiers.contains(&Tier::Vm), tiers.contains(&Tier::Costs));
-    let mut guests = if vm { kernels.to_vec() } else { Vec::new() };
+    let mut booted = if vm { kernels.to_vec() } else { Vec::new() };
     if costs {
-        guests.extend(Scope::costs().kernels);
+        booted.extend(Scope::costs().kernels);
     }
+    if tiers.contains(&Tier::Gate) {
+        booted.push(gate::KERNEL.to_owned());
+    }
+    booted.sort();
+    booted.dedup();
     Scope {
         bpf: tiers.iter().any(|tier| *tier != Tier::Offline),
-        kernels: guests,
+        kernels: booted,
         readers: vm || tiers.contains(&Tier::Traces),
         peers: false,
         costs,
@@ -136,8 +162,22 @@ fn run_tier(tier: Tier, kernels: &[String], name: Option<&str>) -> Result<Tally>
         Tier::Offline => checks::offline(),
         Tier::Dist => dist::check::tier(),
         Tier::Costs => costs::tier(),
-        Tier::Vm => vm::run(kernels, name),
+        Tier::Vm | Tier::Gate => run_guests(&[tier], kernels, name),
     }
+}
+
+/// The guests of all tiers that have some, in one queue.
+fn run_guests(tiers: &[Tier], kernels: &[String], name: Option<&str>) -> Result<Tally> {
+    let files = vm::build()?;
+    let mut jobs = Vec::new();
+    if tiers.contains(&Tier::Vm) {
+        jobs.extend(vm::jobs(kernels, &files, name));
+    }
+    if tiers.contains(&Tier::Gate) {
+        // Neither the longest, which goes first, nor what is waited for at the end.
+        jobs.insert(jobs.len().min(1), gate::job(&files, name));
+    }
+    Ok(guests::run(jobs))
 }
 
 #[cfg(test)]

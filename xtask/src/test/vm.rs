@@ -1,11 +1,7 @@
 //! The tier `vm`: one boot of each kernel, in which the test binary runs as root against real mirrors.
 
-use std::num::NonZero;
-use std::panic::resume_unwind;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
-use std::sync::{Mutex, PoisonError};
-use std::thread;
 use std::time::Duration;
 
 use anyhow::{Context, Result};
@@ -15,7 +11,8 @@ use crate::guest::verdict::Verdict;
 use crate::guest::{self, Echo, GuestFile, GuestSpec, Limits};
 use crate::paths::repo_root;
 use crate::process;
-use crate::test::cargo_tests::{PACKAGE, has_target};
+use crate::test::cargo_tests::PACKAGE;
+use crate::test::guests::Job;
 use crate::test::libtest::Parser;
 use crate::test::tally::Tally;
 
@@ -40,41 +37,15 @@ const SILENCE: Duration = Duration::from_mins(15);
 /// Longest one boot may take.
 const TOTAL: Duration = Duration::from_mins(45);
 
-/// Boots the kernels, as many side by side as there are processors: a guest keeps one of them busy.
-pub(crate) fn run(kernels: &[String], name: Option<&str>) -> Result<Tally> {
-    let mut total = Tally::default();
-    if !has_target(TARGET)? {
-        total.skip("all".to_owned(), format!("`{PACKAGE}` has no test target `{TARGET}`"));
-        return Ok(total);
-    }
-    let files = build()?;
-    let at_once = thread::available_parallelism().map_or(1, NonZero::get).min(kernels.len());
-    // The stock command line takes longest, so it goes first; whoever is done takes the next.
-    let (first, others): (Vec<_>, Vec<_>) = kernels.iter().partition(|kernel| *kernel == STOCK);
-    let queue = Mutex::new(first.into_iter().chain(others));
-    let next = || queue.lock().unwrap_or_else(PoisonError::into_inner).next();
-    let work = || {
-        let mut results = Vec::new();
-        while let Some(kernel) = next() {
-            results.push((kernel, run_one(kernel, &files, name)));
-        }
-        results
+/// One job for each kernel. The stock command line takes longest, so it goes first.
+pub(crate) fn jobs(kernels: &[String], files: &[GuestFile], name: Option<&str>) -> Vec<Job> {
+    let (first, others): (Vec<_>, Vec<_>) = kernels.iter().cloned().partition(|kernel| kernel == STOCK);
+    let job = |kernel: String| {
+        let (files, name) = (files.to_vec(), name.map(str::to_owned));
+        let label = format!("vm {kernel}");
+        Job { name: label, work: Box::new(move || run_one(&kernel, &files, name.as_deref())) }
     };
-    let results = thread::scope(|scope| {
-        let workers: Vec<_> = (0..at_once).map(|_| scope.spawn(work)).collect();
-        let joined = workers.into_iter().map(thread::ScopedJoinHandle::join);
-        joined.flat_map(|result| result.unwrap_or_else(|panic| resume_unwind(panic))).collect::<Vec<_>>()
-    });
-    for (kernel, result) in results {
-        let tally = result.unwrap_or_else(|error| {
-            eprintln!("error: kernel {kernel}: {error:#}");
-            let mut tally = Tally::default();
-            tally.fail("the guest itself (see the error above)".to_owned());
-            tally
-        });
-        total.add(&format!("{kernel} "), tally);
-    }
-    Ok(total)
+    first.into_iter().chain(others).map(job).collect()
 }
 
 /// One boot of one kernel.
@@ -116,7 +87,7 @@ fn spec(kernel: &str, files: &[GuestFile], name: Option<&str>) -> GuestSpec {
 ///
 /// One call builds both: dependencies of tests add features to shared crates, and a second call for the programs alone
 /// would build all of those again.
-fn build() -> Result<Vec<GuestFile>> {
+pub(crate) fn build() -> Result<Vec<GuestFile>> {
     let mut command: Command = process::cargo(&repo_root());
     command.args(["test", "--release", "--package", PACKAGE, "--test", TARGET, "--no-run"]);
     command.arg("--message-format=json-render-diagnostics").stderr(Stdio::inherit());
@@ -134,6 +105,11 @@ fn build() -> Result<Vec<GuestFile>> {
     }
     files.extend(GuestFile::program(PROMETHEUS).ok());
     Ok(files)
+}
+
+/// The program under test among those files.
+pub(crate) fn product(files: &[GuestFile]) -> Option<&Path> {
+    files.iter().find(|file| file.guest == PRODUCT).map(|file| file.host.as_path())
 }
 
 /// Cargo names test binaries with a hash, and says which one in its messages; the last message counts.
