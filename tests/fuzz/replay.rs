@@ -7,6 +7,8 @@ mod codec;
 mod disk_header;
 #[path = "properties/exports.rs"]
 mod exports;
+#[path = "properties/gate.rs"]
+mod gate;
 #[path = "properties/ring_decode.rs"]
 mod ring_decode;
 #[path = "properties/text.rs"]
@@ -60,6 +62,11 @@ fn fuzz_corpus_of_ring_decode() {
 #[test]
 fn fuzz_corpus_of_exports() {
     replay("exports", |data| exports::check(data, true));
+}
+
+#[test]
+fn fuzz_corpus_of_the_gate() {
+    replay("gate", gate::check);
 }
 
 #[test]

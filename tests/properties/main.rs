@@ -12,6 +12,7 @@
 //! kernel → server → log, against a log       ulog_server.rs
 //! cluster message → bytes → message          cluster_wire.rs
 //! nodes of a cluster that crash and part     cluster/
+//! rule file → rules, or a mistake and its place rules.rs
 //! any bytes → everything that reads them      ../fuzz/ (the committed corpora)
 //! ```
 
@@ -30,6 +31,7 @@ mod log_device;
 mod log_disk;
 mod model;
 mod oracle;
+mod rules;
 mod simulation;
 mod statistics;
 mod text;

@@ -3,7 +3,8 @@
 //! ```text
 //! tests/traces/data ─▶ items ─┬▶ traces of two batches, compressed and not      trace_reader
 //!                             ├▶ records as the kernel side would send them     ring_decode
-//!                             └▶ lines                                          text, exports
+//!                             ├▶ lines                                          text, exports
+//!                             └▶ runs, beside rule files                         gate
 //! encoders ─▶ requests, replies, cluster messages                               codec
 //!          ─▶ tables with images of log devices                                 disk_header
 //! ```
@@ -12,6 +13,7 @@
 
 mod codec;
 mod disk_header;
+mod gate;
 mod lines;
 mod ring_decode;
 mod trace_reader;
@@ -20,6 +22,7 @@ use std::error::Error;
 use std::fs;
 use std::path::{Path, PathBuf};
 
+use dmlog_user::event::facts::CaptureFacts;
 use dmlog_user::event::item::Item;
 use dmlog_user::trace::reader::TraceReader;
 
@@ -30,6 +33,7 @@ type Seed = (String, Vec<u8>);
 struct Recording {
     name: String,
     file: Vec<u8>,
+    facts: CaptureFacts,
     items: Vec<Item>,
 }
 
@@ -43,6 +47,7 @@ fn main() -> Result<(), Box<dyn Error>> {
         ("ring_decode", ring_decode::seeds(&recordings)),
         ("text", lines::seeds(&recordings)),
         ("exports", lines::hostile_seeds(&recordings)),
+        ("gate", gate::seeds(&recordings)),
     ];
     for (target, seeds) in corpora {
         write(&root.join("corpus").join(target), &seeds)?;
@@ -59,7 +64,8 @@ fn recordings(folder: &Path) -> Result<Vec<Recording>, Box<dyn Error>> {
         let file = fs::read(path)?;
         let (mut reader, mut items) = (TraceReader::new(file.as_slice())?, Vec::new());
         while reader.next_batch(&mut items)?.is_some() {}
-        Ok(Recording { name, file, items })
+        let facts = reader.facts().clone();
+        Ok(Recording { name, file, facts, items })
     };
     paths.iter().map(read).collect()
 }

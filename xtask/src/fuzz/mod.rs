@@ -23,7 +23,7 @@ use crate::process;
 use crate::setup::store::create_dir;
 
 /// The targets: what each reads is at the top of `tests/fuzz/properties/NAME.rs`.
-const TARGETS: [&str; 6] = ["codec", "disk_header", "trace_reader", "ring_decode", "text", "exports"];
+const TARGETS: [&str; 7] = ["codec", "disk_header", "trace_reader", "ring_decode", "text", "exports", "gate"];
 /// An input that makes more memory necessary than this is a finding.
 const MEMORY_LIMIT_MIB: u32 = 2048;
 /// An input that takes longer is a finding.

@@ -35,7 +35,10 @@ pub fn judge(sides: [&[Run]; 2], rules: &RuleSet) -> Verdict {
         cases.into_iter().zip(adjusted).map(|(case, p)| decide(case, p, tests, sides, is_comparable)).collect();
     reasons.extend(undecided(&judged, rules));
     notes.extend(judged.iter().filter_map(noisy));
-    notes.extend(one_after_the_other(sides).map(str::to_owned));
+    // What has no noise is the same however it was recorded.
+    if judged.iter().any(|judged| matches!(judged.method, Method::RankTest | Method::Bootstrap { .. })) {
+        notes.extend(one_after_the_other(sides).map(str::to_owned));
+    }
     Verdict { outcome: outcome(&judged, &reasons), sides: sides.map(side), reasons, judged, notes }
 }
 

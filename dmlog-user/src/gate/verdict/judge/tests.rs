@@ -184,6 +184,7 @@ fn what_has_no_noise_is_compared_as_it_is() {
     let verdict = of(100.0, 103.0);
     assert_eq!((verdict.outcome, verdict.judged[0].method), (Outcome::Failed, Method::Exact));
     assert_eq!((verdict.judged[0].unit.name(), verdict.judged[0].device.as_deref()), ("instructions/event", None));
+    assert_eq!(verdict.notes, Vec::<String>::new(), "one run a side is enough");
     assert_eq!(of(100.0, 101.9).outcome, Outcome::Passed);
     assert_eq!(of(100.0, 97.0).judged[0].finding, Finding::Improvement);
     // Counts of runs that all agree, too.
