@@ -3,7 +3,7 @@
 //! ```text
 //! trace ─▶ run::Summary ─▶ Run ─┐                             ┌─▶ report (text, JSON, JUnit, Markdown, GitHub)
 //! saved runs (JSON) ───────────▶┴─ verdict::judge ─▶ Verdict ─┴─▶ exit code
-//! gate.toml ─▶ rules::RuleFile ─────────┘
+//! gate.toml ─▶ rules::RuleSet ──────────┘
 //! ```
 //!
 //! A run is what one trace says of itself: its mirrors, and what happened in each second ([`run`]). Rules say what matters

@@ -108,6 +108,9 @@ fn check(run: &Run) -> Result<(), &'static str> {
     if slices.clone().any(|series| !series.slices.is_empty()) && run.slice_ns == 0 {
         return Err("`slice_ns` is 0");
     }
+    if run.devices.len() > 2 * super::summary::LOGS_MAX {
+        return Err("there are more mirrors than there can be");
+    }
     if slices.clone().any(|series| series.slices.len() > super::summary::SLICES_MAX) {
         return Err("a mirror has more slices than there can be");
     }
@@ -120,7 +123,7 @@ fn check(run: &Run) -> Result<(), &'static str> {
 #[cfg(test)]
 mod tests {
     use super::{SavedError, from_json, to_json};
-    use crate::gate::run::{Figure, Run};
+    use crate::gate::run::{DeviceRun, Figure, Run};
 
     #[test]
     fn figures_alone_are_a_run() {
@@ -157,6 +160,8 @@ mod tests {
         ] {
             assert!(told(text).contains(expected), "{text}: {}", told(text));
         }
+        let many = Run { devices: vec![DeviceRun::default(); 8_193], ..Run::default() };
+        assert!(told(&to_json(&[many])).contains("more mirrors"));
         assert!(matches!(from_json("[]"), Err(SavedError::Json(_))));
         assert_eq!(to_json(&[Run::default()]).lines().count(), 3);
     }
