@@ -198,7 +198,7 @@ impl Record {
             match &self.echo {
                 Echo::Quiet => {}
                 Echo::Script => println!("{line}"),
-                Echo::Prefixed(prefix) => println!("{prefix}{line}"),
+                Echo::Prefixed(prefix) => eprintln!("{prefix}{line}"),
             }
             self.output.push(line.to_owned());
         }

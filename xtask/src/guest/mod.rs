@@ -134,7 +134,7 @@ pub(crate) enum Echo {
     Quiet,
     /// The script's output on stdout.
     Script,
-    /// The same, each line after a prefix.
+    /// The same on stderr, each line after a prefix: stdout is for what is made of it.
     Prefixed(String),
 }
 

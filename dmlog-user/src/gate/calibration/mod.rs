@@ -66,6 +66,8 @@ pub struct RuleCheck {
     pub is_optional: bool,
     /// The runs do not have the metric.
     pub is_absent: bool,
+    /// It is zero in the runs, of which there is no share.
+    pub is_zero: bool,
     /// Comparisons in which it could be judged.
     pub judged: usize,
     /// Those in which it found a regression or an improvement.
@@ -138,6 +140,7 @@ impl RuleCheck {
             worse: case.rule.worse,
             is_optional: case.rule.is_optional,
             is_absent: matches!(case.tested, Err(Untested::Absent(_))),
+            is_zero: case.values[0].value == Some(0.0),
             judged: 0,
             false_alarms: 0,
             detectable: None,
@@ -218,3 +221,6 @@ fn seen_in_runs(values: &[SideValue; 2], factor: f64, rule: &Rule) -> Option<(Sh
     let shift = shift::hodges_lehmann(&left.runs, &shifted, rule.confidence)?;
     Some((Shift { estimate: shift.estimate, interval: shift.interval, relative: None }, test.p))
 }
+
+#[cfg(test)]
+mod tests;

@@ -70,7 +70,7 @@ fn dealt(found: &SelfCheck) -> String {
     let runs = counted(found.runs as u64, "run");
     let sides = counted(found.runs_a_side as u64, "run");
     let shared = if found.shares_runs {
-        "; they are too few for sides without common runs, so runs that are hard to tell apart make it look better than it is"
+        "; they are too few for sides without common runs: one run may be on both, so this looks better than it is"
     } else {
         ""
     };
@@ -85,6 +85,7 @@ fn detectable(rule: &RuleCheck) -> String {
     match (rule.detectable, rule.worse) {
         (Some(share), Worse::Higher) => relative(share),
         (Some(share), Worse::Lower) => relative(-share),
+        (None, _) if rule.is_zero => MISSING.to_owned(),
         (None, _) => "nothing tried".to_owned(),
     }
 }
@@ -158,3 +159,6 @@ pub fn json(found: &SelfCheck, rules_from: &str) -> Result<String, serde_json::E
     };
     Ok(escaped(&serde_json::to_string_pretty(&document)?) + "\n")
 }
+
+#[cfg(test)]
+mod tests;
