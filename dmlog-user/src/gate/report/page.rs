@@ -58,8 +58,10 @@ impl Part<'_> {
 
     /// One row for each rule.
     pub(super) fn table(&self) -> Table {
-        let table = Table::default().words("metric").mixed("baseline").mixed("candidate").mixed("change").mixed("in %");
-        let mut table = table.mixed("interval").mixed("p").mixed("floor").words("finding");
+        // What was found stands beside its name: a pull request shows as many columns as there is room for.
+        let table =
+            Table::default().words("metric").words("finding").mixed("baseline").mixed("candidate").mixed("change");
+        let mut table = table.mixed("in %").mixed("interval").mixed("p").mixed("floor");
         for judged in &self.judged {
             table.row(row(judged));
         }
@@ -79,13 +81,6 @@ fn row(judged: &Judged) -> Vec<String> {
     let shift = judged.shift;
     vec![
         sentence::metric(judged),
-        side(0),
-        side(1),
-        shift.map_or_else(missing, |shift| quantity::change_cell(unit, shift.estimate)),
-        shift.and_then(|shift| shift.relative).map_or_else(missing, quantity::relative),
-        sentence::interval(judged).unwrap_or_else(missing),
-        judged.p_adjusted.filter(|_| judged.finding != Finding::NotCompared).map_or_else(missing, quantity::chance),
-        quantity::cell(unit, judged.floor),
         match judged.finding {
             // What changes the verdict stands out, and so does what is good.
             Finding::Regression => "REGRESSION",
@@ -96,6 +91,13 @@ fn row(judged: &Judged) -> Vec<String> {
             Finding::NotCompared => "not compared",
         }
         .to_owned(),
+        side(0),
+        side(1),
+        shift.map_or_else(missing, |shift| quantity::change_cell(unit, shift.estimate)),
+        shift.and_then(|shift| shift.relative).map_or_else(missing, quantity::relative),
+        sentence::interval(judged).unwrap_or_else(missing),
+        judged.p_adjusted.filter(|_| judged.finding != Finding::NotCompared).map_or_else(missing, quantity::chance),
+        quantity::cell(unit, judged.floor),
     ]
 }
 
