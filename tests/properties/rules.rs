@@ -33,6 +33,8 @@ proptest! {
 
     #[test]
     fn any_text_is_refused_without_a_panic(text in any::<String>()) {
-        prop_assert!(file::parse(&text).is_err());
+        let error = file::parse(&text).expect_err("no text of chance is a rule");
+        let line = text.split('\n').nth(error.line - 1);
+        prop_assert!(line.is_some_and(|line| error.column <= line.chars().count() + 1), "{error}\n{text}");
     }
 }

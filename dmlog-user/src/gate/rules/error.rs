@@ -44,7 +44,11 @@ fn place(text: &str, at: usize) -> (usize, usize) {
 fn harmless(text: &str) -> String {
     const CHARACTERS_MAX: usize = 400;
     let cut = if text.chars().count() > CHARACTERS_MAX { "..." } else { "" };
-    let told: String = text.chars().take(CHARACTERS_MAX).map(|c| if c.is_control() { ' ' } else { c }).collect();
+    // Those that turn the direction of a line are no better.
+    let is_bad = |c: char| {
+        c.is_control() || matches!(c, '\u{200e}' | '\u{200f}' | '\u{202a}'..='\u{202e}' | '\u{2066}'..='\u{2069}')
+    };
+    let told: String = text.chars().take(CHARACTERS_MAX).map(|c| if is_bad(c) { ' ' } else { c }).collect();
     told + cut
 }
 
@@ -60,6 +64,7 @@ mod tests {
         // Within a character, and behind the end.
         assert_eq!(place(text, text.find('ü').unwrap() + 1), (2, 1));
         assert_eq!(place(text, 99), (3, 1));
+        assert_eq!(RuleError::at("", None, "a\u{202e}b", "x").found, "a b");
         let long = RuleError::at("", None, "\u{1b}".repeat(900), "x");
         assert!(long.to_string().chars().count() < 500 && !long.to_string().contains('\u{1b}'));
     }

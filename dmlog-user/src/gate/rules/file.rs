@@ -3,7 +3,7 @@
 //! ```toml
 //! confidence = 0.99                # of all rules, 0.5 to 0.9999; 0.99 if it is not there
 //! allow = ["kernel"]               # what must not make the verdict inconclusive
-//! built_in = true                  # the built-in rules too, but for metrics that are here; false if it is not there
+//! built_in = true                  # the built-in rules too, but for what has a rule here; false if it is not there
 //!
 //! [[rule]]
 //! metric = "flush.dirtied.p99"     # see `gate::metric`
@@ -57,7 +57,7 @@ const OF_A_RULE: [&str; 9] = [
 /// Reads a rule file.
 ///
 /// # Errors
-/// [`RuleError`]: the first mistake, with its place.
+/// [`RuleError`]: one mistake, with its place.
 pub fn parse(text: &str) -> Result<RuleSet, RuleError> {
     let file = File { text };
     if text.len() > BYTES_MAX {
@@ -87,7 +87,9 @@ pub fn parse(text: &str) -> Result<RuleSet, RuleError> {
         }
     }
     if with_built_in {
-        let written: Vec<Metric> = rules.iter().map(|rule| rule.metric.clone()).collect();
+        // One for some mirrors leaves the others to the built-in rule; the verdict takes the first rule that a mirror has.
+        let of_all = rules.iter().filter(|rule| rule.devices.is_empty());
+        let written: Vec<Metric> = of_all.map(|rule| rule.metric.clone()).collect();
         let others = built_in::rules().rules.into_iter().filter(|rule| !written.contains(&rule.metric));
         rules.extend(others.map(|rule| Rule { confidence, ..rule }));
     }
@@ -228,6 +230,9 @@ impl File<'_> {
     fn floor(self, value: &At<'_>, metric: &Metric) -> Result<f64, RuleError> {
         if metric.unit() == Some(Unit::Nanoseconds) {
             let text = value.get_ref().as_str();
+            if Self::number(value) == Some(0.0) {
+                return Ok(0.0);
+            }
             return match text.and_then(duration_ns) {
                 Some(ns) => Ok(ns as f64),
                 None => Err(self.wrong(value, "a duration such as `\"50us\"`, in ns, us, ms, s or m")),

@@ -65,13 +65,21 @@ fn one_after_the_other(sides: [&[Run]; 2]) -> Option<&'static str> {
 /// What every rule is compared by.
 pub(crate) fn cases(sides: [&[Run]; 2], rules: &RuleSet) -> (Vec<Case>, Vec<String>) {
     let names = names(sides);
-    let (mut cases, mut left_out) = (Vec::new(), 0_usize);
+    let (mut cases, mut left_out, mut twice): (Vec<Case>, usize, Vec<String>) = (Vec::new(), 0, Vec::new());
     for rule in &rules.rules {
         let devices: Vec<Option<String>> = match rule.metric {
             Metric::Figure(_) => vec![None],
             Metric::Of(..) | Metric::Report(_) => of_rule(sides, rule, &names),
         };
         for device in devices {
+            // A mirror may be named in two ways, and a rule of its own comes before the built-in one of all.
+            if cases.iter().any(|case| case.rule.metric == rule.metric && case.device == device) {
+                if !rule.is_optional {
+                    let of = device.map_or_else(String::new, |name| format!(" of `{name}`"));
+                    twice.push(format!("`{}`{of} has two rules: the first one holds", rule.metric));
+                }
+                continue;
+            }
             if cases.len() >= CASES_MAX {
                 left_out += 1;
                 continue;
@@ -83,7 +91,8 @@ pub(crate) fn cases(sides: [&[Run]; 2], rules: &RuleSet) -> (Vec<Case>, Vec<Stri
     }
     let note =
         (left_out > 0).then(|| format!("{left_out} pairs of rules and mirrors were left out: more than {CASES_MAX}"));
-    (cases, note.into_iter().collect())
+    twice.extend(note);
+    (cases, twice)
 }
 
 /// Mirrors of all runs, in order of appearance.

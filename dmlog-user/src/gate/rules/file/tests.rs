@@ -36,6 +36,13 @@ fn built_in_rules_are_replaced_by_what_is_written() {
         parse("built_in = true\nconfidence = 0.9\n[[rule]]\nmetric = \"write.p99\"\nrelative_floor = \"50%\"\n")
             .unwrap();
     assert_eq!(rules.rules.len(), built_in::rules().rules.len());
+    let some = parse("built_in = true\n[[rule]]\nmetric = \"write.p99\"\ndevices = [\"vg/lv\"]\nabsolute_floor = 0\n")
+        .unwrap();
+    assert_eq!(
+        some.rules.iter().filter(|rule| rule.metric.to_string() == "write.p99").count(),
+        2,
+        "others keep theirs"
+    );
     let of = |metric: &str| rules.rules.iter().find(|rule| rule.metric.to_string() == metric).unwrap();
     assert_eq!((of("write.p99").relative_floor, of("write.p99").is_optional), (0.5, false));
     assert_eq!((of("flush.dirtied.p99").confidence, of("flush.dirtied.p99").is_optional), (0.9, true));
@@ -66,6 +73,7 @@ fn mistakes_have_a_place_and_say_what_was_expected() {
         ("allow = [\"kernel\", \"kernels\"]".to_owned(), 1, 20, "`\"kernels\"`", "region_size"),
         ("allow = \"kernel\"".to_owned(), 1, 9, "`\"kernel\"`", "a list of lost"),
         ("built_in = 1".to_owned(), 1, 12, "`1`", "`true` or `false`"),
+        ("allow = [ \"\u{fc}\u{fc}\", 5 ]".to_owned(), 1, 17, "`5`", "a list of lost"),
         ("[rule]\nmetric = \"write.p99\"".to_owned(), 1, 1, "", "double brackets"),
         ("[[rule]]\nworse = \"higher\"".to_owned(), 1, 1, "a rule without `metric`", "such as"),
         ("[[rule]]\nmetric = \"flush.dirty.p99\"".to_owned(), 2, 10, "`\"flush.dirty.p99\"`", "flush.dirtied"),

@@ -292,6 +292,12 @@ fn a_rule_is_judged_for_the_mirrors_it_names_and_wants_them_to_be_there() {
         judge([&before, &after], &rules(&[rule]))
     };
     assert_eq!(of("/dev/mapper/vg-lv", false).judged[0].device.as_deref(), Some("vg/lv"));
+    let both = [rule("flush.dirtied.p50"), rule("flush.dirtied.p50")].map(|rule| Rule { relative_floor: 0.5, ..rule });
+    let named = Rule { devices: vec!["vg-lv".to_owned()], relative_floor: 0.1, ..rule("flush.dirtied.p50") };
+    let twice =
+        judge([&before, &after], &rules(&[named, both[0].clone(), Rule { is_optional: true, ..both[1].clone() }]));
+    assert_eq!((twice.judged.len(), twice.judged[0].rule.relative_floor.to_string().as_str()), (1, "0.1"));
+    assert_eq!(twice.notes, ["`flush.dirtied.p50` of `vg/lv` has two rules: the first one holds"]);
     let missing = of("vg/other", false);
     assert_eq!(missing.outcome, Outcome::Inconclusive);
     assert!(missing.reasons[0].text.contains("`flush.dirtied.p50` of `vg/other`"), "{:?}", missing.reasons);
