@@ -11,6 +11,7 @@ use crate::program::{file, run};
 const PAGES: [&str; 10] = [
     "dmlog-top-completions.1",
     "dmlog-top-export.1",
+    "dmlog-top-gate.1",
     "dmlog-top-inspect.1",
     "dmlog-top-man.1",
     "dmlog-top-print.1",
