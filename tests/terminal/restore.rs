@@ -50,6 +50,7 @@ fn while_it_is_stopped() {
     terminal.wait_for("at the end");
     terminal.signal("TSTP");
     terminal.wait_until("the screen of the shell", |terminal| !terminal.is_taken());
+    terminal.wait_until_stopped();
     terminal.signal("CONT");
     terminal.wait_until("the screen of the program", Terminal::is_taken);
     terminal.wait_for("at the end");

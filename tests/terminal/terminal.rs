@@ -154,6 +154,18 @@ impl Terminal {
         assert!(status.success(), "`kill -{signal}` works");
     }
 
+    /// Waits until the kernel has stopped the program: it gives the screen back before, and a signal to go on that comes in
+    /// between is lost.
+    pub(crate) fn wait_until_stopped(&self) {
+        let path = format!("/proc/{}/stat", self.pid().unwrap());
+        let end = Instant::now() + DEADLINE;
+        let is_stopped = || std::fs::read_to_string(&path).unwrap().rsplit_once(") ").unwrap().1.starts_with('T');
+        while !is_stopped() {
+            assert!(Instant::now() < end, "the program did not stop");
+            std::thread::yield_now();
+        }
+    }
+
     fn pid(&self) -> Option<u32> {
         let (number, _) = self.written.split_once("PID=")?.1.split_once('.')?;
         number.parse().ok()
