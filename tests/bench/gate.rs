@@ -9,7 +9,8 @@ use std::thread;
 
 use anyhow::{Context as _, Result, bail};
 use clap::Parser;
-use dmlog_user::analysis::subject::Subject;
+use dmlog_user::analysis::subject::{Subject, Subjects};
+use dmlog_user::event::item::Item;
 use dmlog_user::gate::calibration::redraw::sides;
 use dmlog_user::gate::rules::{RuleSet, Worse, built_in};
 use dmlog_user::gate::run::Run;
@@ -71,12 +72,13 @@ struct Counts {
 
 fn main() -> Result<()> {
     let cli = Cli::parse();
-    let runs = cli.traces.iter().map(|path| run(path)).collect::<Result<Vec<_>>>()?;
+    let (runs, correlations): (Vec<Run>, Vec<Option<f64>>) =
+        cli.traces.iter().map(|path| run(path)).collect::<Result<Vec<_>>>()?.into_iter().unzip();
     if runs.len() < 2 * cli.runs {
         bail!("{} runs a side need {} traces; there are {}", cli.runs, 2 * cli.runs, runs.len());
     }
     let rules = built_in::rules();
-    let mut figures = about(&runs);
+    let mut figures = about(&runs, &correlations);
     for (runs_a_side, what) in [(cli.runs, format!("{} runs a side", cli.runs)), (1, "one run a side".to_owned())] {
         let deal = |slower| dealt(&runs, &rules, &cli, runs_a_side, slower);
         let (same, slower) = (deal(0.0), deal(cli.slower / 100.0));
@@ -98,12 +100,22 @@ fn main() -> Result<()> {
     Ok(())
 }
 
-fn run(path: &Path) -> Result<Run> {
+/// A run, and how alike a dirtied flush and the next one are.
+fn run(path: &Path) -> Result<(Run, Option<f64>)> {
     let file = File::open(path).with_context(|| format!("`{}`", path.display()))?;
     let mut reader = TraceReader::new(file)?;
     let mut summary = Summary::new(&path.display().to_string(), reader.facts());
-    while reader.next_batch_with(|item| summary.see(&item))?.is_some() {}
-    Ok(summary.finish(0))
+    let (mut subjects, mut flushes) = (Subjects::default(), Vec::new());
+    let mut see = |item: Item| {
+        summary.see(&item);
+        subjects.see(&item, |seen| {
+            if seen.subject == Subject::DirtiedFlush {
+                flushes.extend(seen.duration_ns.map(|ns| ns as f64));
+            }
+        });
+    };
+    while reader.next_batch_with(&mut see)?.is_some() {}
+    Ok((summary.finish(0), autocorrelation(&flushes)))
 }
 
 /// Deals on all processors; each comparison has a seed of its own, so that their number changes nothing.
@@ -190,7 +202,7 @@ fn slow_down(run: &mut Run, factor: f64) {
 }
 
 /// What the runs are like: how many, how alike neighbouring seconds are, and how much runs differ.
-fn about(runs: &[Run]) -> Vec<Figure> {
+fn about(runs: &[Run], flushes: &[Option<f64>]) -> Vec<Figure> {
     let series =
         |run: &Run| run.devices.first().and_then(|device| device.series.get(Subject::DirtiedFlush.name()).cloned());
     let mut correlations = Vec::new();
@@ -211,6 +223,11 @@ fn about(runs: &[Run]) -> Vec<Figure> {
         figure("their seconds", seconds as f64, "s"),
         figure("p99 of dirtied flushes, mean of the traces", level / 1e6, "ms"),
         figure("p99 of dirtied flushes, standard deviation between traces", 100.0 * spread / level, "%"),
+        figure(
+            "a dirtied flush with the next, correlation",
+            mean(&flushes.iter().flatten().copied().collect::<Vec<_>>()),
+            "x",
+        ),
         figure("mean dirtied flush of a second with that of the next, correlation", mean(&correlations), "x"),
     ]
 }

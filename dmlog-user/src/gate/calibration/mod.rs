@@ -8,7 +8,7 @@ use super::metric::Metric;
 use super::rules::{Rule, RuleSet, Worse};
 use super::run::Run;
 use super::statistics::{bootstrap, rank, shift};
-use super::verdict::judge::{Case, adjusted, cases, floor_of, is_beyond};
+use super::verdict::judge::{Case, adjusted, away_from_zero, cases, floor_of, is_beyond};
 use super::verdict::test::{Untested, drawn};
 use super::verdict::{Shift, SideValue};
 
@@ -157,10 +157,11 @@ impl RuleCheck {
             }
             Ok(tested) => {
                 let alpha = 1.0 - case.rule.confidence;
+                let floor = floor_of(&case.rule, &case.values[0]);
                 self.judged += 1;
                 let is_found = tested.p_least * tests as f64 <= alpha
                     && p.is_none_or(|p| p <= alpha)
-                    && is_beyond(&tested.shift, floor_of(&case.rule, &case.values[0]));
+                    && is_beyond(&tested.shift, floor, away_from_zero(tested.method, floor, &case.values[0]));
                 self.false_alarms += usize::from(is_found);
                 is_found.then(|| (tested.shift.estimate > 0.0) == (case.rule.worse == Worse::Higher))
             }
@@ -179,13 +180,15 @@ fn with_power(mut shifts: Vec<Option<f64>>) -> Option<f64> {
 
 /// By how much the candidate has to be worse so that the rule finds a regression; `None` if nothing that is tried is enough.
 fn smallest_shift(case: &Case, sides: [&[Run]; 2], tests: usize) -> Option<f64> {
-    let Case { rule, device, values, .. } = case;
+    let Case { rule, device, values, tested } = case;
     let factor = |share: f64| if rule.worse == Worse::Higher { 1.0 + share } else { 1.0 / (1.0 + share) };
     let pairs = match sides {
         [[left], [right]] => drawn(left, right, device.as_deref(), rule).and_then(|drawn| drawn.pairs),
         _ => None,
     };
     let alpha = (1.0 - rule.confidence) / tests.max(1) as f64;
+    let floor = floor_of(rule, &values[0]);
+    let away = tested.as_ref().map_or(0.0, |tested| away_from_zero(tested.method, floor, &values[0]));
     let is_seen = |share: f64| {
         let seen = match &pairs {
             Some(pairs) => seen_in_pairs(pairs, values, factor(share), rule),
@@ -193,7 +196,7 @@ fn smallest_shift(case: &Case, sides: [&[Run]; 2], tests: usize) -> Option<f64> 
         };
         let Some((shift, p)) = seen else { return false };
         let is_worse = (shift.estimate > 0.0) == (rule.worse == Worse::Higher);
-        is_worse && p <= alpha && is_beyond(&shift, floor_of(rule, &values[0]))
+        is_worse && p <= alpha && is_beyond(&shift, floor, away)
     };
     if !is_seen(SHIFT_MAX) {
         return None;

@@ -2,7 +2,7 @@
 
 use super::compare::reasons;
 use super::reason::{Reason, ReasonKind};
-use super::test::{Tested, Untested, compare, percent, values};
+use super::test::{ONE_RUN_SHARE, Tested, Untested, compare, percent, values};
 use super::{Finding, Judged, Method, Outcome, Shift, Side, SideValue, Verdict};
 use crate::gate::metric::{Metric, MetricUnit};
 use crate::gate::rules::{Rule, RuleSet, Worse};
@@ -46,8 +46,8 @@ pub fn judge(sides: [&[Run]; 2], rules: &RuleSet) -> Verdict {
 fn one_after_the_other(sides: [&[Run]; 2]) -> Option<&'static str> {
     if let [[_], [_]] = sides {
         return Some(
-            "there is one run a side: how runs of the same thing differ from each other is not known, so several runs, \
-             recorded alternately, are surer",
+            "there is one run a side: how runs of the same thing differ from each other is not known, so only what is surely a \
+             change by half is called one; several runs, recorded alternately, see far less",
         );
     }
     let times = sides.map(|runs| {
@@ -135,11 +135,19 @@ pub(crate) fn floor_of(rule: &Rule, baseline: &SideValue) -> f64 {
     (rule.relative_floor * baseline.value.unwrap_or(0.0).abs()).max(rule.absolute_floor)
 }
 
-/// Beyond the floor, and the interval on the same side of zero.
-pub(crate) fn is_beyond(shift: &Shift, floor: f64) -> bool {
+/// Beyond the floor, and the interval on the same side of zero; by how much it has to be away from zero depends on the method.
+pub(crate) fn is_beyond(shift: &Shift, floor: f64, away: f64) -> bool {
     let Shift { estimate, interval, .. } = shift;
-    let holds_zero = interval.is_none_or(|(low, high)| low <= 0.0 && high >= 0.0);
-    estimate.abs() > floor && !holds_zero
+    let near = interval.map_or(0.0, |(low, high)| if *estimate > 0.0 { low } else { -high });
+    estimate.abs() > floor && near > away
+}
+
+/// How far from zero an interval has to be.
+pub(crate) fn away_from_zero(method: Method, floor: f64, baseline: &SideValue) -> f64 {
+    match method {
+        Method::Bootstrap { .. } => floor.max(ONE_RUN_SHARE * baseline.value.unwrap_or(0.0).abs()),
+        Method::Exact | Method::RankTest | Method::NotJudged => 0.0,
+    }
 }
 
 fn decide(case: Case, p_adjusted: Option<f64>, tests: usize, sides: [&[Run]; 2], is_comparable: bool) -> Judged {
@@ -152,7 +160,9 @@ fn decide(case: Case, p_adjusted: Option<f64>, tests: usize, sides: [&[Run]; 2],
         Ok(Tested { method, shift, p, p_least }) => {
             let finding = if p_least * tests as f64 > alpha {
                 Finding::TooFew { needs: runs_needed(alpha, tests, &rule, sides) }
-            } else if is_beyond(&shift, floor) && p_adjusted.is_none_or(|p| p <= alpha) {
+            } else if is_beyond(&shift, floor, away_from_zero(method, floor, &values[0]))
+                && p_adjusted.is_none_or(|p| p <= alpha)
+            {
                 let is_worse = (shift.estimate > 0.0) == (rule.worse == Worse::Higher);
                 if is_worse { Finding::Regression } else { Finding::Improvement }
             } else {

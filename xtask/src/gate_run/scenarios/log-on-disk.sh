@@ -7,7 +7,8 @@ before() {
     mirror 32768 /dev/nullb0 /dev/nullb1 /dev/mapper/gate-log 4096 nosync
 }
 during() {
-    load 8
+    # Few of the writes flush the log.
+    load 8 "" 200
 }
 after() {
     remove gate

@@ -162,12 +162,16 @@ fn one_run_a_side_is_judged_by_its_slices() {
     let verdict = |[left, right]: [Run; 2]| {
         judge([&[left], &[right]], &rules(&[rule("flush.dirtied.p50"), rule("flush.dirtied.p99")]))
     };
-    let slower = verdict(of(60, 1_200_000));
+    let slower = verdict(of(60, 1_700_000));
     assert_eq!(slower.outcome, Outcome::Failed);
-    assert_eq!(slower.judged[0].method, Method::Bootstrap { slice_ns: S, block: 4, rounds: 9_999 });
+    assert_eq!(slower.judged[0].method, Method::Bootstrap { slice_ns: S, block: 4, rounds: 3_999 });
     assert!(slower.notes.iter().any(|note| note.contains("one run a side")), "{:?}", slower.notes);
-    assert_eq!(slower, verdict(of(60, 1_200_000)), "the same runs, the same verdict");
+    assert_eq!(slower, verdict(of(60, 1_700_000)), "the same runs, the same verdict");
     assert_eq!(verdict(of(60, 1_000_000)).outcome, Outcome::Passed);
+    // Beyond its floor, and sure as seconds go; but two runs of the same thing differ by as much.
+    let little = verdict(of(60, 1_300_000));
+    assert_eq!((little.outcome, little.judged[0].p.unwrap() < 0.001), (Outcome::Passed, true));
+    assert_eq!(verdict([run(1, 60, 1_700_000), run(2, 60, 700_000)]).judged[0].finding, Finding::Improvement);
     let short = verdict(of(9, 1_200_000));
     assert_eq!(short.outcome, Outcome::Inconclusive);
     assert!(short.reasons[0].text.contains("needs 15 slices of time"), "{:?}", short.reasons);
