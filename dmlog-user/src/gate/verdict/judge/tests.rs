@@ -150,7 +150,7 @@ fn too_few_durations_say_how_many_are_needed() {
     // An optional rule that cannot tell stops nobody, as long as another one can.
     let optional = Rule { is_optional: true, ..wants };
     assert_eq!(
-        judge([&before, &before], &rules(&[optional.clone(), rule("flush.dirtied.p50")])).outcome,
+        judge([&before, &before], &rules(&[optional.clone(), rule("flush.dirtied.mean")])).outcome,
         Outcome::Passed
     );
     assert_eq!(judge([&before, &before], &rules(&[optional])).outcome, Outcome::Inconclusive);
