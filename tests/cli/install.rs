@@ -8,7 +8,7 @@ use std::process::{Command, Stdio};
 use crate::program::{file, run};
 
 /// The pages, by name; a new command brings one more.
-const PAGES: [&str; 10] = [
+const PAGES: [&str; 11] = [
     "dmlog-top-completions.1",
     "dmlog-top-export.1",
     "dmlog-top-gate.1",
