@@ -8,9 +8,9 @@ use super::metric::Metric;
 use super::rules::{Rule, RuleSet, Worse};
 use super::run::Run;
 use super::statistics::{bootstrap, rank, shift};
-use super::verdict::judge::{Case, adjusted, away_from_zero, cases, floor_of, is_beyond};
+use super::verdict::judge::{Case, adjusted, away_from_zero, cases, floor_of, found, is_beyond};
 use super::verdict::test::{Untested, drawn};
-use super::verdict::{Shift, SideValue};
+use super::verdict::{Finding, Shift, SideValue};
 
 pub mod redraw;
 
@@ -156,14 +156,14 @@ impl RuleCheck {
                 None
             }
             Ok(tested) => {
-                let alpha = 1.0 - case.rule.confidence;
-                let floor = floor_of(&case.rule, &case.values[0]);
                 self.judged += 1;
-                let is_found = tested.p_least * tests as f64 <= alpha
-                    && p.is_none_or(|p| p <= alpha)
-                    && is_beyond(&tested.shift, floor, away_from_zero(tested.method, floor, &case.values[0]));
-                self.false_alarms += usize::from(is_found);
-                is_found.then(|| (tested.shift.estimate > 0.0) == (case.rule.worse == Worse::Higher))
+                let is_worse = match found(tested, &case.rule, &case.values[0], p, tests) {
+                    Some(Finding::Regression) => Some(true),
+                    Some(Finding::Improvement) => Some(false),
+                    _ => None,
+                };
+                self.false_alarms += usize::from(is_worse.is_some());
+                is_worse
             }
         }
     }

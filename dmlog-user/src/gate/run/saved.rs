@@ -6,6 +6,7 @@
 //! ]}
 //! ```
 
+use serde::de::IgnoredAny;
 use serde::{Deserialize, Serialize};
 
 use super::Run;
@@ -81,8 +82,8 @@ pub fn to_json(runs: &[Run]) -> String {
 /// # Errors
 /// [`SavedError`]: JSON with its line and column, another schema or version, a run that cannot be.
 pub fn from_json(text: &str) -> Result<Vec<Run>, SavedError> {
-    let File { schema, version, runs } =
-        serde_json::from_str::<File<serde_json::Value>>(text).map_err(SavedError::Json)?;
+    // What it is first, for the runs of another version may be of another shape.
+    let File { schema, version, runs: IgnoredAny } = serde_json::from_str(text).map_err(SavedError::Json)?;
     if schema != SCHEMA {
         let found = schema.chars().filter(|c| !c.is_control()).take(80).collect();
         return Err(SavedError::Schema { found });
@@ -90,8 +91,6 @@ pub fn from_json(text: &str) -> Result<Vec<Run>, SavedError> {
     if version > VERSION {
         return Err(SavedError::Version { found: version });
     }
-    drop(runs);
-    // Read again, for places in the text are known only then.
     let File { runs, .. } = serde_json::from_str::<File<Vec<Run>>>(text).map_err(SavedError::Json)?;
     if runs.is_empty() {
         return Err(SavedError::Empty);

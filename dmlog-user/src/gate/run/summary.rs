@@ -138,7 +138,7 @@ impl Summary {
             capture: Some(capture_of(&facts)),
             duration_ns: snapshot.window.duration_ns,
             events: snapshot.window.events,
-            faults: faults_of(&snapshot, torn_tail_bytes, times_back, beyond_limits),
+            faults: faults_of(&snapshot, &devices, torn_tail_bytes, times_back, beyond_limits),
             slice_ns,
             devices,
             figures: BTreeMap::new(),
@@ -232,15 +232,17 @@ fn capture_of(facts: &CaptureFacts) -> Capture {
     }
 }
 
-fn faults_of(snapshot: &Snapshot, torn_tail_bytes: u64, times_back: u64, beyond_limits: u64) -> Faults {
-    let clamped = |device: &DeviceSnapshot| {
-        let mut numbers = BTreeMap::new();
-        flatten(&serde_json::to_value(device).unwrap_or_default(), &mut String::new(), &mut numbers);
-        let is_one = |(path, _): &(&String, &f64)| path.ends_with("latency_clamped");
-        numbers.iter().filter(is_one).map(|(_, count)| *count).sum::<f64>()
-    };
+fn faults_of(
+    snapshot: &Snapshot,
+    devices: &[DeviceRun],
+    torn_tail_bytes: u64,
+    times_back: u64,
+    beyond_limits: u64,
+) -> Faults {
+    let numbers = devices.iter().flat_map(|device| &device.numbers);
+    let clamped = numbers.filter(|(path, _)| path.ends_with("latency_clamped")).map(|(_, count)| *count);
     #[expect(clippy::cast_possible_truncation, clippy::cast_sign_loss, reason = "a sum of counts")]
-    let latency_clamped = snapshot.devices.iter().map(clamped).sum::<f64>() as u64;
+    let latency_clamped = clamped.sum::<f64>() as u64;
     Faults {
         lost: snapshot.losses.lost,
         gaps_of_unknown_size: snapshot.losses.gaps_of_unknown_size,

@@ -157,18 +157,10 @@ fn decide(case: Case, p_adjusted: Option<f64>, tests: usize, sides: [&[Run]; 2],
     let (method, shift, p, finding) = match tested {
         Err(Untested::Absent(what)) => (Method::NotJudged, None, None, Finding::Absent { what }),
         Err(Untested::TooFew(needs)) => (Method::NotJudged, None, None, Finding::TooFew { needs }),
-        Ok(Tested { method, shift, p, p_least }) => {
-            let finding = if p_least * tests as f64 > alpha {
-                Finding::TooFew { needs: runs_needed(alpha, tests, &rule, sides) }
-            } else if is_beyond(&shift, floor, away_from_zero(method, floor, &values[0]))
-                && p_adjusted.is_none_or(|p| p <= alpha)
-            {
-                let is_worse = (shift.estimate > 0.0) == (rule.worse == Worse::Higher);
-                if is_worse { Finding::Regression } else { Finding::Improvement }
-            } else {
-                Finding::Unchanged
-            };
-            (method, Some(shift), p, finding)
+        Ok(tested) => {
+            let finding = found(&tested, &rule, &values[0], p_adjusted, tests);
+            let too_few = || Finding::TooFew { needs: runs_needed(alpha, tests, &rule, sides) };
+            (tested.method, Some(tested.shift), tested.p, finding.unwrap_or_else(too_few))
         }
     };
     let finding = match finding {
@@ -178,6 +170,27 @@ fn decide(case: Case, p_adjusted: Option<f64>, tests: usize, sides: [&[Run]; 2],
     };
     let unit = unit_of(&rule.metric, sides);
     Judged { rule, device, unit, method, values, shift, p, p_adjusted, floor, finding }
+}
+
+/// What a comparison found that is one of so many; `None` where it has too few runs to be as sure as the rule asks.
+pub(crate) fn found(
+    tested: &Tested,
+    rule: &Rule,
+    baseline: &SideValue,
+    p_adjusted: Option<f64>,
+    tests: usize,
+) -> Option<Finding> {
+    let alpha = 1.0 - rule.confidence;
+    if tested.p_least * tests as f64 > alpha {
+        return None;
+    }
+    let floor = floor_of(rule, baseline);
+    let is_large = is_beyond(&tested.shift, floor, away_from_zero(tested.method, floor, baseline));
+    if !is_large || p_adjusted.is_some_and(|p| p > alpha) {
+        return Some(Finding::Unchanged);
+    }
+    let is_worse = (tested.shift.estimate > 0.0) == (rule.worse == Worse::Higher);
+    Some(if is_worse { Finding::Regression } else { Finding::Improvement })
 }
 
 fn runs_needed(alpha: f64, tests: usize, rule: &Rule, sides: [&[Run]; 2]) -> String {

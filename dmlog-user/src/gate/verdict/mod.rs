@@ -1,7 +1,8 @@
 //! The verdict over two sides of runs.
 //!
 //! A rule finds a regression only where the difference is significant, after Holm's correction over all rules, *and* the shift
-//! is beyond both of its floors, *and* its interval does not hold zero. An improvement needs the same. What cannot be decided says what it would
+//! is beyond both of its floors, *and* its interval does not hold zero. An improvement needs the same. With one run a side, the whole
+//! interval has to be beyond a half of the baseline (`test.rs`). What cannot be decided says what it would
 //! need. Where the two sides cannot be compared at all, no rule decides anything.
 
 use super::metric::MetricUnit;
