@@ -160,8 +160,8 @@ pub fn take_place<L: Lane, T: 'static>(hook: u16) -> Option<(RingBufEntry<T>, u3
     let seq = next_sequence::<L>()?;
     let Some(entry) = EVENTS.reserve::<T>(0) else {
         if let Some(lost) = LOST.get_ptr_mut(u32::from(hook)) {
-            // SAFETY: a value of this CPU; a program does not interrupt itself.
-            unsafe { *lost += 1 };
+            // SAFETY: a valid map value. Other CPUs count in it, too; without the old value, 5.10 knows how to add.
+            unsafe { asm!("lock *(u64 *)({lost} + 0) += {one}", lost = in(reg) lost, one = in(reg) 1u64) };
         }
         return None;
     };

@@ -1,6 +1,7 @@
 //! Maps and read-only globals.
 
 use aya_ebpf::{
+    bindings::BPF_F_MMAPABLE,
     macros::map,
     maps::{Array, HashMap, PerCpuArray, RingBuf},
 };
@@ -19,9 +20,9 @@ pub static LAYOUT: Layout = Layout::UNKNOWN;
 pub static SWITCHES: Switches = Switches { filter: 0, reads: 0, callback_context_argument: 1, asking_tid: 0 };
 
 /// Not zero while the capture runs: hooks are attached, and detached, one after the other, and what is seen while some of them
-/// are missing would be told as the whole. Set by user space.
+/// are missing would be told as the whole. Set by user space, in memory that it shares.
 #[map]
-pub static RUNNING: Array<u32> = Array::with_max_entries(1, 0);
+pub static RUNNING: Array<u64> = Array::with_max_entries(1, BPF_F_MMAPABLE);
 
 /// The event ring; user space may load it with another size.
 #[map]
@@ -39,9 +40,10 @@ pub struct Sequence {
 #[map]
 pub static SEQUENCE: PerCpuArray<Sequence> = PerCpuArray::with_max_entries(1, 0);
 
-/// Records that found no room, per CPU and hook.
+/// Records that found no room, per hook. User space looks at it while the programs run, in memory that it shares, which a map
+/// per CPU cannot be.
 #[map]
-pub static LOST: PerCpuArray<u64> = PerCpuArray::with_max_entries(HOOKS.len() as u32, 0);
+pub static LOST: Array<u64> = Array::with_max_entries(HOOKS.len() as u32, BPF_F_MMAPABLE);
 
 /// Returns without their entry, per CPU and hook.
 #[map]

@@ -89,6 +89,14 @@ pub enum CaptureError {
         /// aya's error.
         source: aya::maps::MapError,
     },
+    /// A map that is shared as memory.
+    #[error("the memory of the BPF map `{name}` cannot be shared: {source}")]
+    SharedMap {
+        /// Its name.
+        name: &'static str,
+        /// The kernel's answer.
+        source: io::Error,
+    },
     /// Privileges could not be dropped.
     #[error("privileges cannot be dropped ({detail}); not recording with more than needed")]
     DropPrivileges {

@@ -7,6 +7,7 @@
 use std::collections::{BTreeMap, HashMap, HashSet};
 use std::io::Write;
 use std::os::fd::{AsFd, AsRawFd, OwnedFd};
+use std::sync::atomic::Ordering;
 
 use aya::maps::{Map, MapData, MapError, PerCpuArray, RingBuf};
 use aya::programs::kprobe::KProbeLinkId;
@@ -20,6 +21,7 @@ use dmlog_common::record::NAME_LEN;
 
 use super::error::CaptureError;
 use super::plan::{Action, Decision, Plan};
+use super::shared::SharedArray;
 use super::sys::{self, TraceAttach};
 
 /// The object that the build script compiled.
@@ -39,6 +41,10 @@ struct Attached {
 /// The loaded object and everything attached.
 pub(super) struct Loader {
     ebpf: Ebpf,
+    /// The programs' switch.
+    running: SharedArray,
+    /// Records that found no room, for each hook.
+    lost: SharedArray,
     /// The same object, relocated by us; its programs are not loaded yet.
     object: Object,
     attached: BTreeMap<u16, Attached>,
@@ -98,6 +104,8 @@ impl Loader {
             None
         };
         Ok(Self {
+            running: SharedArray::new(&ebpf, "RUNNING", 1)?,
+            lost: SharedArray::new(&ebpf, "LOST", HOOKS.len())?,
             logger,
             ebpf,
             object,
@@ -137,10 +145,15 @@ impl Loader {
     }
 
     /// Lets the programs record, or stop recording, all of them at once.
-    pub(super) fn set_running(&mut self, runs: bool) -> Result<(), CaptureError> {
-        let map = self.ebpf.map_mut("RUNNING").ok_or_else(|| damaged("RUNNING"))?;
-        let set = aya::maps::Array::<_, u32>::try_from(map).and_then(|mut map| map.set(0, u32::from(runs), 0));
-        set.map_err(|source| CaptureError::Ring { source })
+    pub(super) fn set_running(&self, runs: bool) {
+        for value in self.running.values() {
+            value.store(u64::from(runs), Ordering::SeqCst);
+        }
+    }
+
+    /// Records so far that found no room. Asks nobody.
+    pub(super) fn lost(&self) -> u64 {
+        self.lost.values().iter().map(|lost| lost.load(Ordering::Relaxed)).sum()
     }
 
     fn attach_fentry(&mut self, number: u16, hook: &'static Hook, btf_id: u32) -> Result<(), String> {
@@ -254,9 +267,9 @@ impl Loader {
         missed
     }
 
-    /// Everything that the programs count.
+    /// What the programs counted, for when they record no more: these maps are asked by `bpf(2)`, see [`super::shared`].
     pub(super) fn counts(&self) -> Result<Counts, MapError> {
-        Ok(Counts { sequences: self.sequences()?, lost: self.per_hook("LOST")?, unpaired: self.per_hook("UNPAIRED")? })
+        Ok(Counts { sequences: self.sequences()?, unpaired: self.unpaired()? })
     }
 
     fn sequences(&self) -> Result<Vec<[u64; 2]>, MapError> {
@@ -265,11 +278,10 @@ impl Loader {
         Ok(values.iter().copied().collect())
     }
 
-    /// A per-CPU counter of each hook, summed over CPUs.
-    pub(super) fn per_hook(&self, name: &str) -> Result<Vec<u64>, MapError> {
-        let map = self.ebpf.map(name).ok_or(MapError::KeyNotFound)?;
+    fn unpaired(&self) -> Result<u64, MapError> {
+        let map = self.ebpf.map("UNPAIRED").ok_or(MapError::KeyNotFound)?;
         let map = PerCpuArray::<_, u64>::try_from(map)?;
-        (0..map.len()).map(|hook| Ok(map.get(&hook, 0)?.iter().sum())).collect()
+        (0..map.len()).map(|hook| Ok(map.get(&hook, 0)?.iter().sum::<u64>())).sum()
     }
 
     /// Shows what the programs had to say since the last call.
@@ -307,10 +319,8 @@ impl log::Log for ToStderr {
 pub(super) struct Counts {
     /// Records that were given a number: fentry and kprobe for each CPU.
     pub(super) sequences: Vec<[u64; 2]>,
-    /// Records that found no room, for each hook.
-    pub(super) lost: Vec<u64>,
-    /// Returns without their entry, for each hook.
-    pub(super) unpaired: Vec<u64>,
+    /// Returns without their entry.
+    pub(super) unpaired: u64,
 }
 
 fn push_reason(decision: &mut Decision, more: &str) {
@@ -320,7 +330,7 @@ fn push_reason(decision: &mut Decision, more: &str) {
     decision.reason.push_str(more);
 }
 
-fn damaged(what: &str) -> CaptureError {
+pub(super) fn damaged(what: &str) -> CaptureError {
     CaptureError::DamagedObject { detail: format!("`{what}` is not in it") }
 }
 
@@ -380,7 +390,7 @@ fn relocated(ebpf: &Ebpf) -> Result<Object, CaptureError> {
     Ok(object)
 }
 
-fn map_data(map: &Map) -> Option<&MapData> {
+pub(super) fn map_data(map: &Map) -> Option<&MapData> {
     match map {
         Map::Array(data) | Map::HashMap(data) | Map::PerCpuArray(data) | Map::RingBuf(data) => Some(data),
         _ => None,

@@ -40,6 +40,7 @@ pub mod layout;
 mod loader;
 pub mod plan;
 mod privileges;
+mod shared;
 mod sys;
 mod witness;
 
@@ -144,7 +145,7 @@ impl Capture {
         }
         // From here on everything is seen.
         let (monotonic_ns, realtime_ns) = sys::clock_pair();
-        loader.set_running(true)?;
+        loader.set_running(true);
         let header = CaptureFacts {
             tool_version: env!("CARGO_PKG_VERSION").to_owned(),
             command_line: options.command_line.clone(),
@@ -256,14 +257,13 @@ impl Capture {
 
     /// Records lost so far for want of room, by the kernel's count.
     pub fn lost_so_far(&self) -> u64 {
-        privileges::with_permitted(|| self.loader.per_hook("LOST")).map_or(0, |lost| lost.iter().sum())
+        self.loader.lost()
     }
 
     /// Ends the capture: detaches, takes what is left in the ring, and accounts for everything that is missing.
     pub fn stop(mut self, out: &mut Vec<Item>) -> Losses {
         let recursion = privileges::with_permitted(|| {
-            // Where that is refused, hooks stop one after the other.
-            let _ = self.loader.set_running(false);
+            self.loader.set_running(false);
             self.loader.detach_all()
         });
         self.loader.show_log();
@@ -277,8 +277,8 @@ impl Capture {
         });
         self.resolver.finish(&counts.sequences, time, out);
         let losses = Losses {
-            ring: counts.lost.iter().sum(),
-            unpaired: counts.unpaired.iter().sum(),
+            ring: self.loader.lost(),
+            unpaired: counts.unpaired,
             recursion,
             forgotten: self.resolver.forgotten(),
         };

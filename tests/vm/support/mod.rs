@@ -6,6 +6,7 @@ use std::time::{Duration, Instant};
 
 pub(crate) mod counter;
 pub(crate) mod device;
+pub(crate) mod map_calls;
 pub(crate) mod mirrors;
 pub(crate) mod recorder;
 pub(crate) mod write;
