@@ -14,6 +14,7 @@ use crate::event::call::Row;
 use crate::event::ids::MonoNs;
 use crate::event::item::Item;
 use crate::export::TraceEnd;
+use crate::export::markup::misleads;
 use crate::trace::error::TraceError;
 use crate::trace::reader::{Tail, TraceReader};
 
@@ -101,12 +102,12 @@ impl TraceFile {
         Failure::new(Exit::Io, anyhow::Error::new(error).context(format!("`{}`", self.name())))
     }
 
-    /// Its name for messages, without control characters.
+    /// Its name for messages, without characters that mislead.
     pub fn name(&self) -> String {
         if self.is_stdin() {
             return "stdin".to_owned();
         }
-        self.0.display().to_string().chars().map(|c| if c.is_control() { '\u{fffd}' } else { c }).collect()
+        self.0.display().to_string().chars().map(|c| if misleads(c) { '\u{fffd}' } else { c }).collect()
     }
 }
 

@@ -2,7 +2,7 @@
 
 use super::Report;
 use super::document::{Block, Group, Topic};
-use super::markup::{NAME_MAX, TEXT_MAX, cut};
+use super::markup::{NAME_MAX, TEXT_MAX, cut, misleads};
 use super::number::harmless;
 use super::report::document;
 use super::table::Table;
@@ -100,11 +100,7 @@ fn escaped(text: &str) -> String {
             }
             ':' if text[at..].starts_with("://") => out.extend([":", APART]),
             '.' if text[..at].to_ascii_lowercase().ends_with("www") => out.extend([".", APART]),
-            c if c.is_control()
-                || matches!(c, '\u{200e}' | '\u{200f}' | '\u{202a}'..='\u{202e}' | '\u{2066}'..='\u{2069}') =>
-            {
-                out.push('\u{fffd}');
-            }
+            c if misleads(c) => out.push('\u{fffd}'),
             c => out.push(c),
         }
     }

@@ -19,6 +19,12 @@ pub fn cut(text: &str, max: usize) -> Cow<'_, str> {
     }
 }
 
+/// Whether a character shows something else than itself: control characters, which a terminal obeys, and those that turn the
+/// direction of the text, which move what is beside them.
+pub fn misleads(c: char) -> bool {
+    c.is_control() || matches!(c, '\u{200e}' | '\u{200f}' | '\u{202a}'..='\u{202e}' | '\u{2066}'..='\u{2069}')
+}
+
 /// The text for HTML and XML, in an element or a quoted attribute. What neither allows becomes U+FFFD.
 pub fn escaped(text: &str) -> String {
     let mut out = String::with_capacity(text.len());
@@ -30,9 +36,7 @@ pub fn escaped(text: &str) -> String {
             '"' => out.push_str("&quot;"),
             '\'' => out.push_str("&#39;"),
             '\n' | '\t' => out.push(' '),
-            // Characters that turn the direction of the text would move what is beside them.
-            '\u{200e}' | '\u{200f}' | '\u{202a}'..='\u{202e}' | '\u{2066}'..='\u{2069}' => out.push('\u{fffd}'),
-            c if c.is_control() || matches!(u32::from(c) & 0xffff, 0xfffe | 0xffff) => out.push('\u{fffd}'),
+            c if misleads(c) || matches!(u32::from(c) & 0xffff, 0xfffe | 0xffff) => out.push('\u{fffd}'),
             c => out.push(c),
         }
     }

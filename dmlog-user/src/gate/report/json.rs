@@ -5,6 +5,7 @@
 use serde::Serialize;
 
 use super::{Report, in_order, sentence};
+use crate::export::markup::misleads;
 use crate::gate::rules::Worse;
 use crate::gate::verdict::{Finding, Judged, Method, Side, SideValue};
 
@@ -179,11 +180,7 @@ pub(super) fn escaped(json: &str) -> String {
     for c in json.chars() {
         match c {
             '\n' => out.push(c),
-            c if c.is_control()
-                || matches!(c, '\u{200e}' | '\u{200f}' | '\u{202a}'..='\u{202e}' | '\u{2066}'..='\u{2069}') =>
-            {
-                out.push_str(&format!("\\u{:04x}", u32::from(c)));
-            }
+            c if misleads(c) => out.push_str(&format!("\\u{:04x}", u32::from(c))),
             c => out.push(c),
         }
     }

@@ -2,6 +2,8 @@
 
 use std::ops::Range;
 
+use crate::export::markup::misleads;
+
 /// A mistake in a rule file.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 #[error("line {line}, column {column}: {found}; expected {expected}")]
@@ -25,7 +27,7 @@ impl RuleError {
         expected: impl Into<String>,
     ) -> Self {
         let (line, column) = place(text, span.map_or(0, |span| span.start));
-        Self { line, column, found: harmless(&found.into()), expected: harmless(&expected.into()) }
+        Self { line, column, found: printable(&found.into()), expected: printable(&expected.into()) }
     }
 }
 
@@ -40,15 +42,11 @@ fn place(text: &str, at: usize) -> (usize, usize) {
     (before.matches('\n').count() + 1, line.chars().count() + 1)
 }
 
-/// Without control characters, and not endless: what stands in a file goes to a terminal.
-fn harmless(text: &str) -> String {
+/// Without characters that mislead, and not endless: what stands in a file goes to a terminal.
+fn printable(text: &str) -> String {
     const CHARACTERS_MAX: usize = 400;
     let cut = if text.chars().count() > CHARACTERS_MAX { "..." } else { "" };
-    // Those that turn the direction of a line are no better.
-    let is_bad = |c: char| {
-        c.is_control() || matches!(c, '\u{200e}' | '\u{200f}' | '\u{202a}'..='\u{202e}' | '\u{2066}'..='\u{2069}')
-    };
-    let told: String = text.chars().take(CHARACTERS_MAX).map(|c| if is_bad(c) { ' ' } else { c }).collect();
+    let told: String = text.chars().take(CHARACTERS_MAX).map(|c| if misleads(c) { ' ' } else { c }).collect();
     told + cut
 }
 

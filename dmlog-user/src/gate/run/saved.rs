@@ -10,6 +10,7 @@ use serde::de::IgnoredAny;
 use serde::{Deserialize, Serialize};
 
 use super::Run;
+use crate::export::markup::misleads;
 
 /// What the file says it is.
 pub const SCHEMA: &str = "dmlog-top gate runs";
@@ -55,7 +56,7 @@ pub enum SavedError {
 fn said(error: &serde_json::Error) -> String {
     let text = error.to_string();
     let said = text.rsplit_once(" at line ").map_or(text.as_str(), |(said, _)| said);
-    said.chars().map(|c| if c.is_control() { '\u{fffd}' } else { c }).collect()
+    said.chars().map(|c| if misleads(c) { '\u{fffd}' } else { c }).collect()
 }
 
 #[derive(Serialize, Deserialize)]
@@ -85,7 +86,7 @@ pub fn from_json(text: &str) -> Result<Vec<Run>, SavedError> {
     // What it is first, for the runs of another version may be of another shape.
     let File { schema, version, runs: IgnoredAny } = serde_json::from_str(text).map_err(SavedError::Json)?;
     if schema != SCHEMA {
-        let found = schema.chars().filter(|c| !c.is_control()).take(80).collect();
+        let found = schema.chars().filter(|c| !misleads(*c)).take(80).collect();
         return Err(SavedError::Schema { found });
     }
     if version > VERSION {
@@ -97,7 +98,7 @@ pub fn from_json(text: &str) -> Result<Vec<Run>, SavedError> {
     }
     for run in &runs {
         check(run)
-            .map_err(|what| SavedError::Run { run: run.name.chars().filter(|c| !c.is_control()).collect(), what })?;
+            .map_err(|what| SavedError::Run { run: run.name.chars().filter(|c| !misleads(*c)).collect(), what })?;
     }
     Ok(runs)
 }
