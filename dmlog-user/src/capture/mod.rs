@@ -255,17 +255,15 @@ impl Capture {
         self.plan.coverage()
     }
 
-    /// Records lost so far for want of room, by the kernel's count.
+    /// Records lost so far for want of room, by the programs' count.
     pub fn lost_so_far(&self) -> u64 {
         self.loader.lost()
     }
 
     /// Ends the capture: detaches, takes what is left in the ring, and accounts for everything that is missing.
     pub fn stop(mut self, out: &mut Vec<Item>) -> Losses {
-        let recursion = privileges::with_permitted(|| {
-            self.loader.set_running(false);
-            self.loader.detach_all()
-        });
+        self.loader.set_running(false);
+        let recursion = privileges::with_permitted(|| self.loader.detach_all());
         self.loader.show_log();
         while self.drain(out, usize::MAX) > 0 {}
         let time = MonoNs(monotonic_ns());
