@@ -35,6 +35,11 @@ impl Feeder {
         Self { queue, dropped: 0, unreported: 0, kept: Vec::new(), events: 0, is_closed: false, held: None }
     }
 
+    /// Whether a batch waits for the queue.
+    pub(super) fn is_holding(&self) -> bool {
+        self.held.is_some()
+    }
+
     /// The last items may wait for the writer as long as it takes.
     pub(super) fn finish(&mut self, items: Vec<Item>) {
         self.events += count_events(&items);

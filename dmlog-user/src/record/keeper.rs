@@ -9,8 +9,8 @@ use std::sync::mpsc::{Receiver, RecvTimeoutError, SyncSender};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::{Duration, Instant};
 
-use super::SEAL_AFTER;
 use super::past::{Identities, Past, PiecesReader};
+use super::{QUEUE_BATCHES, SEAL_AFTER};
 use crate::event::facts::CaptureFacts;
 use crate::event::ids::MonoNs;
 use crate::event::item::Item;
@@ -123,6 +123,8 @@ impl Keeper {
                 Err(RecvTimeoutError::Disconnected) => break,
             }
             for order in orders.try_iter() {
+                // Whoever orders has seen no more than this; without a bound, a storm of writes would hold the order up.
+                queue.try_iter().take(QUEUE_BATCHES).for_each(|batch| self.take(&batch));
                 self.obey(order);
             }
             if sealed_at.elapsed() >= SEAL_AFTER {

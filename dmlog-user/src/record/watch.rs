@@ -7,7 +7,7 @@
 
 use std::io;
 use std::sync::atomic::{AtomicBool, Ordering};
-use std::sync::mpsc::{Receiver, Sender, channel, sync_channel};
+use std::sync::mpsc::{Receiver, Sender, SyncSender, channel, sync_channel};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
@@ -112,20 +112,37 @@ pub struct Watched<T> {
     pub told: Vec<String>,
 }
 
-/// To both.
+/// To both: to the keeper first. Whoever has seen an item may order a file, and it must be in that file.
 struct Fan {
     feeder: Feeder,
     mailbox: Arc<Mailbox>,
+    /// What the feeder holds, as long as it does.
+    held: Vec<Item>,
+}
+
+impl Fan {
+    fn new(queue: SyncSender<Vec<Item>>, mailbox: Arc<Mailbox>) -> Self {
+        Self { feeder: Feeder::new(queue), mailbox, held: Vec::new() }
+    }
+
+    fn show_what_is_not_held(&mut self) {
+        if !self.feeder.is_holding() && !self.held.is_empty() {
+            self.mailbox.put(&std::mem::take(&mut self.held));
+        }
+    }
 }
 
 impl Outlet for Fan {
     fn is_ready(&mut self) -> bool {
-        self.feeder.is_ready()
+        let is_ready = self.feeder.is_ready();
+        self.show_what_is_not_held();
+        is_ready
     }
 
     fn feed(&mut self, items: Vec<Item>) {
-        self.mailbox.put(&items);
+        self.held.extend_from_slice(&items);
         self.feeder.feed(items);
+        self.show_what_is_not_held();
     }
 
     fn is_closed(&self) -> bool {
@@ -164,7 +181,7 @@ pub fn watch_with<T: Send>(
     let (queue, received) = sync_channel(QUEUE_BATCHES);
     let (orders, ordered) = channel();
     let keeper = spawn_keeper(Keeper::new(&facts, past, Arc::clone(&status)), received, ordered)?;
-    let mut fan = Fan { feeder: Feeder::new(queue), mailbox: Arc::clone(&mailbox) };
+    let mut fan = Fan::new(queue, Arc::clone(&mailbox));
     let watch = Watch {
         facts,
         mailbox,
@@ -242,3 +259,6 @@ impl Drop for SetOnDrop<'_> {
         self.0.store(true, Ordering::Relaxed);
     }
 }
+
+#[cfg(test)]
+mod tests;

@@ -2,6 +2,7 @@
 
 use std::fs::File;
 use std::path::PathBuf;
+use std::sync::mpsc::{channel, sync_channel};
 use std::sync::{Arc, Mutex};
 
 use super::{Keeper, Order, Status, Target};
@@ -28,6 +29,11 @@ fn mark(time: u64) -> Item {
     event(time, 1, Op::Log(LogImpl::Core, LogOp::MarkRegion { region: Region(time) }))
 }
 
+fn keeper(status: &Arc<Mutex<Status>>) -> Keeper {
+    let facts = CaptureFacts::default();
+    Keeper::new(&facts, Past::new(&facts, 1 << 20).unwrap(), Arc::clone(status))
+}
+
 struct Stage {
     keeper: Keeper,
     status: Arc<Mutex<Status>>,
@@ -37,15 +43,18 @@ struct Stage {
 impl Stage {
     fn new(name: &str) -> Self {
         let status = Arc::new(Mutex::new(Status::default()));
-        let facts = CaptureFacts::default();
-        let keeper = Keeper::new(&facts, Past::new(&facts, 1 << 20).unwrap(), Arc::clone(&status));
+        let keeper = keeper(&status);
         let path = std::env::temp_dir().join(format!("dmlog-keeper-{}-{name}.dmlog", std::process::id()));
         Self { keeper, status, path }
     }
 
-    fn record(&mut self, from: Option<u64>) {
+    fn target(&self, from: Option<u64>) -> Target {
         let file = File::create(&self.path).unwrap();
-        let target = Target { name: "x.dmlog".to_owned(), file, from: from.map(MonoNs) };
+        Target { name: "x.dmlog".to_owned(), file, from: from.map(MonoNs) }
+    }
+
+    fn record(&mut self, from: Option<u64>) {
+        let target = self.target(from);
         self.keeper.obey(Order::Record(target));
     }
 
@@ -131,4 +140,19 @@ fn a_file_that_cannot_be_written_ends_the_recording_and_says_so() {
     stage.keeper.take(&[mark(2)]);
     stage.keeper.seal();
     assert_eq!(stage.told(), Vec::<String>::new(), "the past goes on");
+}
+
+#[test]
+fn what_was_sent_before_an_order_is_in_the_file() {
+    let stage = Stage::new("order");
+    let (batches, queue) = sync_channel(3);
+    let (sender, orders) = channel();
+    for batch in [vec![identity(1, 1), mark(2)], vec![mark(3)], vec![mark(4)]] {
+        batches.send(batch).unwrap();
+    }
+    sender.send(Order::Record(stage.target(Some(1)))).unwrap();
+    sender.send(Order::End).unwrap();
+    drop((batches, sender));
+    keeper(&stage.status).run(&queue, &orders);
+    assert_eq!(stage.items(), [identity(1, 1), mark(2), mark(3), mark(4)]);
 }
