@@ -101,9 +101,10 @@ fn what_is_older_than_the_window_is_not_written() {
     let mirror = Mirror::create("window", LogKind::Core, 1);
     mirror.wait_in_sync();
     let output = std::env::temp_dir().join("window.dmlog");
-    let mut recorder = Recorder::start(&output, &["--flight", "2s"]);
+    let mut recorder = Recorder::start(&output, &["--flight", "4s"]);
     write(&mirror, 1);
-    std::thread::sleep(std::time::Duration::from_secs(4));
+    // Longer than the window; the machine may be busy between the second write and the end of it.
+    std::thread::sleep(std::time::Duration::from_secs(5));
     write(&mirror, 2);
     recorder.signal("INT");
     let (status, said) = recorder.wait();

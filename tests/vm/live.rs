@@ -49,11 +49,11 @@ impl Drop for Load {
     }
 }
 
-/// Mirrors: `hot` whose log device is slow, and `slow` whose recovery takes a minute.
+/// Mirrors: `hot` whose log device is slow, and `slow` whose recovery takes some minutes.
 fn stage() -> (Mirror, Vec<Other>) {
     let sectors = 131_072;
     let log = Other::create("slowlog", &format!("0 2048 delay /dev/ram2 0 0 /dev/ram2 0 {LOG_DELAY_MS}"));
-    let leg = Other::create("slowleg", &format!("0 {sectors} delay /dev/ram3 0 40"));
+    let leg = Other::create("slowleg", &format!("0 {sectors} delay /dev/ram3 0 100"));
     let hot = Mirror::create_with_log("hot", LogKind::Disk, 0, MIRROR_SECTORS, "/dev/mapper/slowlog");
     hot.wait_in_sync();
     let table = format!("0 {sectors} mirror core 1 64 2 /dev/mapper/slowleg 0 /dev/ram4 0 1 handle_errors");

@@ -30,7 +30,7 @@ pub(super) struct Until<'a> {
     pub(super) duration: Option<Duration>,
     /// Asked after every look at the ring.
     pub(super) is_over: &'a dyn Fn() -> bool,
-    /// What SIGUSR1 does; `None` leaves it to the kernel.
+    /// What SIGUSR1 does, once the ring has been drained; `None` leaves it to the kernel.
     pub(super) on_user_signal: Option<&'a dyn Fn()>,
 }
 
@@ -63,6 +63,7 @@ pub(super) async fn drain(
     // A recording without an end is one that ends in a century.
     let end = Instant::now() + until.duration.unwrap_or(Duration::from_hours(100 * 365 * 24));
     loop {
+        let mut is_asked = false;
         tokio::select! {
             ready = ring.readable() => ready?.clear_ready(),
             _ = poll.tick() => {}
@@ -73,11 +74,7 @@ pub(super) async fn drain(
                 let (events, dropped) = outlet.seen();
                 on_second(&Second { capture, events, ring_lost: capture.lost_so_far(), dropped });
             }
-            Some(()) = received(&mut user) => {
-                if let Some(act) = until.on_user_signal {
-                    act();
-                }
-            }
+            Some(()) = received(&mut user) => is_asked = true,
             _ = interrupt.recv() => return Ok(()),
             _ = terminate.recv() => return Ok(()),
             () = sleep_until(end) => return Ok(()),
@@ -89,6 +86,10 @@ pub(super) async fn drain(
             if taken < BATCH_ITEMS || Instant::now() >= end {
                 break;
             }
+        }
+        // What the ring held when the signal came was before it.
+        if let Some(act) = until.on_user_signal.filter(|_| is_asked) {
+            act();
         }
         if outlet.is_closed() || (until.is_over)() {
             return Ok(());
