@@ -55,7 +55,7 @@ pub struct Recording {
     pub dropped: u64,
     /// Why writing ended early, if it did.
     pub failure: Option<WriteFailure>,
-    /// How long it took.
+    /// How long it recorded. To take the probes off takes seconds more on some kernels: they wait for every task, one probe at a time.
     pub elapsed: Duration,
 }
 
@@ -124,12 +124,13 @@ pub fn record<W: Write + Send + 'static>(
         let Second { events, ring_lost, dropped, .. } = *second;
         on_progress(Progress { events, lost: ring_lost + dropped, bytes, elapsed: start.elapsed() });
     }))?;
+    let elapsed = start.elapsed();
     let mut rest = Vec::new();
     let losses = capture.stop(&mut rest);
     feeder.finish(rest);
     let (events, dropped) = feeder.seen();
     drop(feeder);
-    Ok(conclude(writer, losses, dropped, events, start.elapsed()))
+    Ok(conclude(writer, losses, dropped, events, elapsed))
 }
 
 fn conclude(writer: JoinHandle<Written>, losses: Losses, dropped: u64, events: u64, elapsed: Duration) -> Recording {
