@@ -64,7 +64,7 @@ pub enum CaptureError {
         source: io::Error,
     },
     /// aya could not load the object.
-    #[error("the BPF object cannot be loaded: {source}")]
+    #[error("the BPF object cannot be loaded: {source}; `dmlog-top host` shows what this kernel offers")]
     Object {
         /// aya's error.
         source: Box<aya::EbpfError>,
@@ -78,19 +78,23 @@ pub enum CaptureError {
         detail: String,
     },
     /// Nothing could be attached.
-    #[error("no probe could be attached; the first refusal was: {first}")]
+    #[error(
+        "no probe could be attached; the first refusal was: {first}; `dmlog-top host` shows what this kernel offers"
+    )]
     NothingAttached {
         /// Reason of the first hook that failed.
         first: String,
     },
     /// The ring.
-    #[error("the ring buffer cannot be mapped: {source}")]
+    #[error("the ring buffer cannot be mapped: {source}; a smaller `--ring-size` needs less memory")]
     Ring {
         /// aya's error.
         source: aya::maps::MapError,
     },
     /// A map that is shared as memory.
-    #[error("the memory of the BPF map `{name}` cannot be shared: {source}")]
+    #[error(
+        "the memory of the BPF map `{name}` cannot be shared: {source}; kernels from 5.5 share it: `dmlog-top host` shows which one runs"
+    )]
     SharedMap {
         /// Its name.
         name: &'static str,
@@ -98,7 +102,9 @@ pub enum CaptureError {
         source: io::Error,
     },
     /// Privileges could not be dropped.
-    #[error("privileges cannot be dropped ({detail}); not recording with more than needed")]
+    #[error(
+        "privileges cannot be dropped ({detail}); not recording with more than needed: run it outside of a sandbox that forbids `capset`"
+    )]
     DropPrivileges {
         /// What failed.
         detail: String,

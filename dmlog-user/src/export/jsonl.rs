@@ -8,6 +8,7 @@
 
 use std::io::{self, Write};
 
+use super::markup::misleads;
 use super::sink::ItemSink;
 use crate::event::flat::op_name;
 use crate::event::item::Item;
@@ -129,7 +130,7 @@ pub(super) fn push_number(number: impl itoa::Integer, out: &mut String) {
     out.push_str(itoa::Buffer::new().format(number));
 }
 
-/// Appends a JSON string. Beyond what JSON asks for, the control characters above ASCII are escaped too.
+/// Appends a JSON string. Beyond what JSON asks for, every character that [`misleads`] is escaped; all of them have four digits.
 fn push_text(text: &str, out: &mut String) {
     let is_plain = |byte: &u8| matches!(byte, b' '..=b'~') && !matches!(byte, b'"' | b'\\');
     if text.as_bytes().iter().all(is_plain) {
@@ -140,7 +141,7 @@ fn push_text(text: &str, out: &mut String) {
     }
     // A string always has a JSON form.
     for c in serde_json::to_string(text).unwrap_or_default().chars() {
-        if c.is_control() {
+        if misleads(c) {
             out.push_str(&format!("\\u{:04x}", u32::from(c)));
         } else {
             out.push(c);
@@ -178,11 +179,11 @@ mod tests {
 
     #[test]
     fn no_text_leaves_its_quotes() {
-        let line = r#"1.000000000 cpu=0 tid=1 log=1 map io=7 sector=1 bytes=4096 opf=0x1 tgid=2 comm="a\"b\\c\n\u{7f}\u{85}é""#;
+        let line = r#"1.000000000 cpu=0 tid=1 log=1 map io=7 sector=1 bytes=4096 opf=0x1 tgid=2 comm="a\"b\\c\n\u{7f}\u{85}\u{202e}é""#;
         let object = object(line);
-        assert!(object.contains(r#""comm":"a\"b\\c\n\u007f\u0085é""#), "{object}");
+        assert!(object.contains(r#""comm":"a\"b\\c\n\u007f\u0085\u202eé""#), "{object}");
         let read: serde_json::Value = serde_json::from_str(&object).unwrap();
-        assert_eq!(read["comm"], "a\"b\\c\n\u{7f}\u{85}é");
+        assert_eq!(read["comm"], "a\"b\\c\n\u{7f}\u{85}\u{202e}é");
     }
 
     #[test]
