@@ -8,17 +8,17 @@ use std::process::{Command, Stdio};
 use dmlog_user::event::op::MirrorOp;
 
 use crate::support::mirrors::{LogKind, MIRROR_SECTORS, Mirror, Other, prepare};
-use crate::support::recorder::{Recorder, Trace, dmlog_top, program, trace_path};
+use crate::support::recorder::{FEW_HOOKS, Recorder, Trace, dmlog_top, program, trace_path};
 use crate::support::write::Load;
 use crate::support::{run, wait_for, write_text};
 
-/// A file system of 512 KiB, several seconds of load, unmounted at the end.
+/// A file system of 64 KiB, several seconds of load, unmounted at the end.
 struct Small(&'static str);
 
 impl Small {
     fn mount(at: &'static str) -> Self {
         std::fs::create_dir_all(at).unwrap_or_else(|error| panic!("`{at}`: {error}"));
-        run("mount", &["-t", "tmpfs", "-o", "size=512k", "tmpfs", at]);
+        run("mount", &["-t", "tmpfs", "-o", "size=64k", "tmpfs", at]);
         Self(at)
     }
 }
@@ -47,7 +47,7 @@ fn a_full_disk_ends_the_recording_and_leaves_the_file_intact() {
     let disk = Small::mount("/tmp/small");
     let path = Path::new(disk.0).join("full.dmlog");
     let load = Load::start(&mirror.path(), MIRROR_SECTORS);
-    let mut recorder = Recorder::start(&path, &[]);
+    let mut recorder = Recorder::start(&path, &FEW_HOOKS);
     let (status, said) = recorder.wait();
     drop(load);
     assert_eq!(status.code(), Some(5), "{said}");
@@ -87,7 +87,12 @@ fn a_pipe_that_is_closed_early_ends_the_recording() {
     mirror.wait_in_sync();
     let load = Load::start(&mirror.path(), MIRROR_SECTORS);
     let mut command = Command::new(program());
-    command.args(["record", "-o", "-"]).stdin(Stdio::null()).stdout(Stdio::piped()).stderr(Stdio::piped());
+    command
+        .args(["record", "-o", "-"])
+        .args(FEW_HOOKS)
+        .stdin(Stdio::null())
+        .stdout(Stdio::piped())
+        .stderr(Stdio::piped());
     let mut child = command.spawn().unwrap_or_else(|error| panic!("dmlog-top does not start: {error}"));
     let mut pipe = child.stdout.take().unwrap_or_else(|| panic!("stdout is piped"));
     let mut head = [0; 512];
@@ -147,8 +152,8 @@ fn duration_and_signals_end_a_recording_cleanly() {
     let load = Load::start(&mirror.path(), MIRROR_SECTORS);
     for ended_by in ["INT", "TERM", "duration"] {
         let path = trace_path("ends");
-        let arguments: &[&str] = if ended_by == "duration" { &["--duration", "1s"] } else { &[] };
-        let mut recorder = Recorder::start(&path, arguments);
+        let duration: &[&str] = if ended_by == "duration" { &["--duration", "1s"] } else { &[] };
+        let mut recorder = Recorder::start(&path, &[&FEW_HOOKS[..], duration].concat());
         if ended_by != "duration" {
             recorder.signal(ended_by);
         }
@@ -191,8 +196,8 @@ fn a_strict_perf_event_paranoid_does_not_stop_root() {
     prepare();
     let before = crate::support::read(SETTING);
     write_text(SETTING, "3");
-    let (code, _, said) =
-        dmlog_top(&["record", "-o", &trace_path("paranoid").display().to_string(), "--duration", "100ms"]);
+    let path = trace_path("paranoid").display().to_string();
+    let (code, _, said) = dmlog_top(&[&["record", "-o", &path, "--duration", "100ms"], &FEW_HOOKS[..]].concat());
     write_text(SETTING, before.trim());
     assert_eq!(code, Some(0), "{said}");
 }

@@ -6,7 +6,7 @@ use dmlog_user::event::op::{FlushKind, LogOp};
 use dmlog_user::trace::reader::Tail;
 
 use crate::support::mirrors::{LogKind, MIRROR_SECTORS, Mirror, Other, REGION_SECTORS};
-use crate::support::recorder::{Recorder, Trace, dmlog_top};
+use crate::support::recorder::{FEW_HOOKS, Recorder, Trace, dmlog_top};
 use crate::support::write::Direct;
 use crate::support::{kernel_complaints, wait_for};
 
@@ -101,7 +101,8 @@ fn what_is_older_than_the_window_is_not_written() {
     let mirror = Mirror::create("window", LogKind::Core, 1);
     mirror.wait_in_sync();
     let output = std::env::temp_dir().join("window.dmlog");
-    let mut recorder = Recorder::start(&output, &["--flight", "4s"]);
+    let hooks = [&FEW_HOOKS[..], &["--hook", "core_status"]].concat();
+    let mut recorder = Recorder::start(&output, &[&["--flight", "4s"], &hooks[..]].concat());
     write(&mirror, 1);
     // Longer than the window; the machine may be busy between the second write and the end of it.
     std::thread::sleep(std::time::Duration::from_secs(5));

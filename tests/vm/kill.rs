@@ -6,15 +6,12 @@ use dmlog_user::trace::error::TraceError;
 use dmlog_user::trace::reader::Tail;
 
 use crate::support::mirrors::{LogKind, MIRROR_SECTORS, Mirror};
-use crate::support::recorder::{Recorder, Trace, dmlog_top, trace_path};
+use crate::support::recorder::{FEW_HOOKS, Recorder, Trace, dmlog_top, trace_path};
 use crate::support::write::Load;
 use crate::support::{kernel, kernel_complaints};
 
 /// Longest life of a recorder after it says that it records: a seal and more.
 const LIFE_MS_MAX: u64 = 1_600;
-
-/// The file is what is tried here, not the probes: a few hot ones attach in a fraction of the time.
-const HOOKS: [&str; 6] = ["--hook", "core_mark_region", "--hook", "disk_flush", "--hook", "mirror_map"];
 
 /// Kills on each kernel: 52 on the four.
 const KILLS: usize = 13;
@@ -42,7 +39,7 @@ fn every_sealed_batch_of_a_killed_recorder_reads_back() {
     let (mut sealed, mut events, mut torn) = (0, 0, 0);
     for number in 0..KILLS {
         let path = trace_path("kill");
-        let mut recorder = Recorder::spawn(&path, &HOOKS);
+        let mut recorder = Recorder::spawn(&path, &FEW_HOOKS);
         recorder.wait_recording();
         // The moment is what is tried here; nothing is waited for.
         std::thread::sleep(Duration::from_millis(random.below(LIFE_MS_MAX)));

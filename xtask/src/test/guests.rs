@@ -1,7 +1,6 @@
-//! The tiers that boot guests, as one queue of jobs, whatever tier they are of.
-//!
-//! A guest keeps one processor busy for two thirds of its time; it waits for ticks, grace periods and slow devices for the rest. So
-//! there are half as many again at a time as there are processors.
+//! The tiers that boot guests, as one queue of jobs, whatever tier they are of, with as many at a time as there are processors. A guest
+//! waits for a third of its time, yet three of them on two processors take twice as long as two: the slower a guest is, the larger the part
+//! of its time that ticks and loads of a fixed length take.
 
 use std::num::NonZero;
 use std::panic::resume_unwind;
@@ -20,10 +19,9 @@ pub(crate) struct Job {
     pub(crate) work: Box<dyn FnOnce() -> Result<Tally> + Send>,
 }
 
-/// Runs the jobs in their order, several side by side; whoever is done takes the next.
+/// Runs the jobs in their order, as many side by side as there are processors; whoever is done takes the next.
 pub(crate) fn run(jobs: Vec<Job>) -> Tally {
-    let processors = thread::available_parallelism().map_or(1, NonZero::get);
-    let at_once = (processors + processors / 2).min(jobs.len());
+    let at_once = thread::available_parallelism().map_or(1, NonZero::get).min(jobs.len());
     let queue = Mutex::new(jobs.into_iter());
     let next = || queue.lock().unwrap_or_else(PoisonError::into_inner).next();
     let work = || {
