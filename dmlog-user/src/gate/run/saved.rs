@@ -135,6 +135,18 @@ mod tests {
         assert_eq!(from_json(&to_json(&runs)).unwrap(), runs);
     }
 
+    /// Exact metrics are compared to the last digit, with a saved baseline too.
+    #[test]
+    fn numbers_come_back_to_the_last_digit() {
+        // Found by fuzzing: the first one, read without care, becomes another number.
+        for number in [1.524_367_529_061_344_6, 1.0 / 3.0, f64::MIN_POSITIVE, f64::MAX] {
+            let numbers = [("ops.resume.rate_per_s".to_owned(), number)].into_iter().collect();
+            let devices = vec![DeviceRun { numbers, ..DeviceRun::default() }];
+            let runs = [Run { devices, ..Run::default() }];
+            assert_eq!(from_json(&to_json(&runs)).unwrap(), runs);
+        }
+    }
+
     #[test]
     fn what_is_no_file_of_runs_says_why() {
         let told = |text: &str| from_json(text).unwrap_err().to_string();
