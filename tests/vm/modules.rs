@@ -11,7 +11,7 @@ use dmlog_user::event::item::LossCause;
 use dmlog_user::event::op::{LogImpl, LogOp, MirrorOp, Op};
 
 use crate::support::mirrors::{LogKind, MIRROR_SECTORS, Mirror, REGION_SECTORS, prepare};
-use crate::support::recorder::{FEW_HOOKS, Recorder, Trace, trace_path};
+use crate::support::recorder::{Recorder, Trace, trace_path};
 use crate::support::write::Direct;
 use crate::support::{read, run, wait_for};
 
@@ -175,7 +175,8 @@ fn suspends_reloads_and_resizes_are_followed() {
 fn a_running_recorder_has_given_its_privileges_up() {
     let mirror = Mirror::create("privileges", LogKind::Core, 0);
     mirror.wait_in_sync();
-    let recorder = Recorder::start(&trace_path("privileges"), &FEW_HOOKS);
+    // All hooks: those that wait for their module make it keep what it may take up again.
+    let recorder = Recorder::start(&trace_path("privileges"), &[]);
     let folder = format!("/proc/{}/task", recorder.pid());
     let tasks = fs::read_dir(&folder).unwrap_or_else(|error| panic!("`{folder}`: {error}"));
     let mut seen = 0;

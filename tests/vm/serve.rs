@@ -150,8 +150,7 @@ fn a_hundred_scrapers_and_garbage_lose_no_event() {
     let served = Served::start(&[]);
     let counter = Counter::start();
     counter.wait_rest();
-    let device = format!("device=\"{}\"", mirror.name());
-    let labels = format!("{device},number=\"{}\"", mirror.device());
+    let labels = format!("device=\"{}\",number=\"{}\"", mirror.name(), mirror.device());
     let numbers = || {
         let ops = ["mark_region", "clear_region", "map", "end_io"]
             .map(|op| served.sum("dmlog_operations_total", &format!("{labels},op=\"{op}\"")));

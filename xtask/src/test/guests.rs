@@ -1,6 +1,6 @@
 //! The tiers that boot guests, as one queue of jobs, whatever tier they are of, with as many at a time as there are processors. A guest
-//! waits for a third of its time, yet three of them on two processors take twice as long as two: the slower a guest is, the larger the part
-//! of its time that ticks and loads of a fixed length take.
+//! waits for a third of its time, yet with three on two processors each takes half as long again and nothing is won: the slower a guest is,
+//! the larger the part of its time that ticks and loads of a fixed length take.
 
 use std::num::NonZero;
 use std::panic::resume_unwind;
